@@ -1,0 +1,48 @@
+"""pixelnet_edu: representation of the pixels, by the pixels, and for the pixels, as a small package.
+
+The data flows one way: data -> sampling -> model (backbone -> hypercolumns -> head) -> task -> training.
+Names load on first use, so ``import pixelnet_edu`` imports torch and nothing heavier.
+"""
+
+import importlib
+
+import torch  # noqa: F401  (every name below needs it)
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "geometry": ("Level", "neighbours", "pixel_grid"),
+    "backbones": ("VGG16", "SmallVGG"),
+    "hypercolumns": ("sample_hypercolumns", "dense_hypercolumns"),
+    "heads": ("LinearHead", "MLPHead"),
+    "model": ("PixelNet",),
+    "sampling": (
+        "UniformSampler",
+        "StratifiedSampler",
+        "BalancedSampler",
+        "PatchSampler",
+        "HardPixelSampler",
+        "horvitz_thompson_mean",
+        "spatial_strata",
+    ),
+    "tasks": ("SemanticSegmentation", "SurfaceNormals", "EdgeDetection"),
+    "metrics": ("segmentation_scores", "normal_scores"),
+    "data": ("RoomScenes", "CamVid"),
+    "training": ("fit", "evaluate", "seed_everything"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name):
+    """Import a public name from its module when it is first asked for."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'pixelnet_edu' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    """List the public names, loaded or not."""
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,87 @@
+"""Mean intersection over union by one confusion matrix over the whole set.
+
+Source: the PASCAL VOC challenge (Everingham et al., IJCV 2010): TP / (TP + FP + FN) of each class, void ignored.
+
+Shapes: K classes; predictions and targets have any equal shape, such as (B, H, W).
+"""
+
+import torch
+from torch import Tensor
+
+
+class ConfusionMatrix:
+    """Count pixels by (target, predicted) class, image after image; then score.
+
+    Parameters
+    ----------
+    num_classes : int
+        Classes K.
+    ignore_index : int
+        Target of void pixels.
+
+    Examples
+    --------
+    >>> matrix = ConfusionMatrix(2)
+    >>> matrix.update(torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0]))
+    >>> matrix.scores()["miou"]
+    0.5
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+
+    def update(self, predictions: Tensor, targets: Tensor) -> None:
+        """Add predicted and target class indices of equal shape.
+
+        Raises
+        ------
+        ValueError
+            For unequal shapes, or an index that is no class.
+        """
+        if predictions.shape != targets.shape:
+            raise ValueError(f"predictions: found shape {tuple(predictions.shape)}, expected {tuple(targets.shape)}")
+        kept = targets != self.ignore_index
+        predictions, targets = predictions[kept].long(), targets[kept].long()
+        for name, values in (("predictions", predictions), ("targets", targets)):
+            wrong = values[(values < 0) | (values >= self.num_classes)]
+            if len(wrong):
+                raise ValueError(f"{name}: found class {int(wrong[0])}, expected 0 to {self.num_classes - 1}")
+        pairs = (targets * self.num_classes + predictions).cpu().bincount(minlength=self.num_classes**2)
+        self.counts += pairs.view(self.num_classes, -1)
+
+    def scores(self) -> dict:
+        """Return ``miou``, ``accuracy`` (shares between 0 and 1) and ``iou``, one a class.
+
+        A class that stands in neither the targets nor the predictions has no IoU (NaN) and is left out of the mean.
+        """
+        right = self.counts.diag().double()
+        union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diag()
+        iou = right / union
+        return {
+            "miou": float(iou.nanmean()),
+            "accuracy": float(right.sum() / self.counts.sum()),
+            "iou": iou.tolist(),
+        }
+
+
+def segmentation_scores(predictions: Tensor, targets: Tensor, num_classes: int, ignore_index: int = 255) -> dict:
+    """Score predicted classes: ``miou``, ``accuracy`` and ``iou`` (one a class), as shares between 0 and 1.
+
+    Parameters
+    ----------
+    predictions, targets : Tensor, int64, any equal shape
+        Class indices; targets of ``ignore_index`` don't count.
+    num_classes : int
+        Classes K.
+    ignore_index : int
+        Target of void pixels.
+
+    Examples
+    --------
+    >>> segmentation_scores(torch.tensor([0, 1, 1, 1]), torch.tensor([0, 1, 0, 255]), num_classes=2)["iou"]
+    [0.5, 0.5]
+    """
+    matrix = ConfusionMatrix(num_classes, ignore_index)
+    matrix.update(predictions, targets)
+    return matrix.scores()

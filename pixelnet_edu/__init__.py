@@ -16,6 +16,7 @@ _HOME = {
     "hypercolumns": ("sample_hypercolumns", "dense_hypercolumns"),
     "heads": ("LinearHead", "MLPHead"),
     "model": ("PixelNet",),
+    "allocation": ("allocate", "spatial_strata"),
     "sampling": (
         "UniformSampler",
         "StratifiedSampler",
@@ -23,12 +24,12 @@ _HOME = {
         "PatchSampler",
         "HardPixelSampler",
         "horvitz_thompson_mean",
-        "spatial_strata",
     ),
     "tasks": ("SemanticSegmentation", "SurfaceNormals", "EdgeDetection"),
     "metrics": ("segmentation_scores", "normal_scores"),
     "data": ("RoomScenes", "CamVid"),
-    "training": ("fit", "evaluate", "seed_everything"),
+    "evaluation": ("evaluate",),
+    "training": ("TrainingConfig", "fit", "seed_everything"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE_OF)

@@ -112,7 +112,7 @@ def check_points(points: Tensor, batch: int, height: int, width: int) -> None:
             f"points: found shape {tuple(points.shape)}, expected ({batch}, N, 2): (x, y) for each image of the batch"
         )
     limit = torch.tensor([width - 0.5, height - 0.5], device=points.device)
-    outside = ((points < -0.5) | (points > limit)).any(-1)
+    outside = ~((points >= -0.5) & (points <= limit)).all(-1)
     if outside.any():
         image, index = outside.nonzero()[0].tolist()
         x, y = points[image, index].tolist()

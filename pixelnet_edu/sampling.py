@@ -39,7 +39,7 @@ class UniformSampler:
         ValueError
             If an image has fewer than ``n`` valid pixels.
         """
-        strata = _strata(valid_pixels(valid))
+        strata = _one_stratum(valid)
         return draw(strata, allocate(count_strata(strata, 1), n), generator)
 
 
@@ -151,7 +151,7 @@ class PatchSampler:
 
     def __call__(self, valid: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels from one window of each valid map (B, H, W)."""
-        strata = _strata(valid_pixels(valid))
+        strata = _one_stratum(valid)
         quotas = allocate(count_strata(strata, 1), n)
         (h, w), counts = self._window(strata == 0, n)
         admissible = counts >= n  # (B, H-h+1, W-w+1): one entry a window, at its top left corner
@@ -244,9 +244,10 @@ def horvitz_thompson_mean(values: Tensor, probabilities: Tensor, total: Tensor |
     return (values / probabilities).sum(-1) / total
 
 
-def valid_pixels(targets: Tensor) -> Tensor:
-    """Return the valid pixels of a map: itself where it is boolean, everything but void (255) otherwise."""
-    return targets if targets.dtype == torch.bool else targets != VOID
+def _one_stratum(maps: Tensor) -> Tensor:
+    """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
+    strata = _strata(maps)
+    return strata.where(strata == VOID, 0)
 
 
 def _strata(maps: Tensor) -> Tensor:

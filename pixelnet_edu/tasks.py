@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelnet_edu.allocation import VOID
 from pixelnet_edu.drawing import read_at
-from pixelnet_edu.sampling import VOID, valid_pixels
 
 _VOID_COLOR = 0.55
 
@@ -47,7 +47,7 @@ class SemanticSegmentation:
 
     def valid(self, targets: Tensor) -> Tensor:
         """Return which pixels have a class, (B, H, W) bool."""
-        return valid_pixels(targets)
+        return targets != VOID
 
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Average the cross-entropy of logits (B, N, K) over the non-void targets (B, N).
@@ -127,7 +127,7 @@ class EdgeDetection:
 
     def valid(self, targets: Tensor) -> Tensor:
         """Return which pixels are known to be edge or not, (B, H, W) bool."""
-        return valid_pixels(targets)
+        return targets != VOID
 
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Average the cross-entropy of logits (B, N, 1) over the non-void targets (B, N) of 0 and 1."""

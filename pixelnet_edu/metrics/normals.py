@@ -1,8 +1,8 @@
 """Angular errors of surface normals, pooled over all valid pixels of all images.
 
-Source: the protocol used on NYU Depth v2 (the released code of Marr Revisited, CVPR 2016): both vectors made unit length,
-the angle between them in degrees, then mean, median, root mean square, and the share of pixels strictly below 11.25,
-22.5 and 30 degrees.
+Source: the protocol used on NYU Depth v2 (the released code of Marr Revisited, CVPR 2016): both vectors made unit
+length, the angle between them in degrees, then mean, median, root mean square, and the share of pixels strictly below
+11.25, 22.5 and 30 degrees.
 
 Shapes: B images, H x W pixels, M valid pixels of all images together.
 """

@@ -1,0 +1,365 @@
+"""Training: a few pixels of a few images at every step, on Hugging Face accelerate.
+
+Each step draws images, draws pixels in each (the sampler), predicts those pixels only, and averages their losses. All
+random choices follow from the seed and the step, so a resumed run continues as if it had never stopped.
+Source: SGD with momentum, five images a step, 2,000 pixels an image, and the step schedule of the paper's released
+recipe (PixelNet, arXiv 1702.06506); the one-cycle schedule is torch's.
+
+Shapes: B images a step, N points an image, K outputs, H x W pixels.
+"""
+
+import csv
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm.auto import tqdm
+
+from pixelnet_edu.evaluation import Task, evaluate, target_of
+from pixelnet_edu.model import PixelNet
+from pixelnet_edu.tasks import targets_at
+
+LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train; the defaults are the paper's recipe.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of SGD in all.
+    images_per_step, points_per_image : int
+        Size of a batch.
+    learning_rate, momentum, weight_decay : float
+        SGD; biases learn twice as fast and do not decay, as in the released solvers.
+    schedule : "step" or "onecycle"
+        "step" multiplies the rate by ``gamma`` every ``step_size`` steps; "onecycle" warms up and anneals.
+    step_size : int
+        Steps between two drops of the rate.
+    gamma : float
+        Factor of a drop.
+    clip_norm : float, optional
+        Largest norm of the gradient; None leaves it as it is.
+    evaluate_every, checkpoint_every, log_every : int
+        Steps between two scores on the validation set, two checkpoints, and two rows of the log. 0 evaluates at the
+        end only.
+    precision : "no" or "bf16"
+        Mixed precision, as accelerate names it.
+    seed : int
+        Source of every random choice.
+    """
+
+    steps: int = 20_000
+    images_per_step: int = 5
+    points_per_image: int = 2000
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "step"
+    step_size: int = 100_000
+    gamma: float = 0.1
+    clip_norm: float | None = None
+    evaluate_every: int = 0
+    checkpoint_every: int = 1000
+    log_every: int = 50
+    precision: str = "no"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values that a typing mistake would spoil."""
+        if self.schedule not in ("step", "onecycle"):
+            raise ValueError(f"schedule: found {self.schedule!r}, expected 'step' or 'onecycle'")
+        for name in ("steps", "images_per_step", "points_per_image", "checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}, expected at least 1")
+
+
+def seed_everything(seed: int) -> torch.Generator:
+    """Seed Python, NumPy and torch, and return a generator with that seed.
+
+    Examples
+    --------
+    >>> torch.rand(1, generator=seed_everything(3)).equal(torch.rand(1, generator=seed_everything(3)))
+    True
+    """
+    set_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def fit(
+    model: PixelNet,
+    task: Task,
+    dataset: Dataset,
+    sampler: Callable,
+    config: TrainingConfig,
+    augment: Callable | None = None,
+    validation: Dataset | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> list[dict]:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    model : PixelNet
+        Trained in place; on a GPU where there is one.
+    task : task
+        Target, valid pixels, loss.
+    dataset : Dataset
+        Samples with ``image`` and the task's target, of one size after ``augment``.
+    sampler : callable
+        ``sampler(map, n, generator)``: which pixels; it is given the labels or edges, or the valid pixels of normals.
+    config : TrainingConfig
+        How to train.
+    augment : callable, optional
+        ``augment(sample, generator)``.
+    validation : Dataset, optional
+        Scored every ``config.evaluate_every`` steps and at the end.
+    folder : path, optional
+        Where ``log.csv`` and the checkpoints go; None writes nothing.
+    resume : bool
+        Whether to continue from the newest checkpoint in ``folder``.
+    progress : bool
+        Whether to draw a progress bar with the loss and the score.
+
+    Returns
+    -------
+    list of dict
+        The rows of the log: ``step``, ``loss`` (mean since the last row), ``learning_rate``, ``score``, ``seconds``.
+
+    Raises
+    ------
+    ValueError
+        If the samples lack the target, an image has too few valid pixels, or the loss is no longer finite.
+    FileNotFoundError
+        If there is no checkpoint to resume from.
+    """
+    trainer = _Trainer(model, task, dataset, sampler, config, augment, validation, folder)
+    if resume:
+        trainer.load()
+    return trainer.run(progress)
+
+
+class _Trainer:
+    """The state of one training run."""
+
+    def __init__(self, model, task, dataset, sampler, config, augment, validation, folder) -> None:
+        if not len(dataset):
+            raise ValueError("dataset: found no samples, expected at least one to train on")
+        self.task, self.sampler, self.config, self.validation = task, sampler, config, validation
+        self.folder = Path(folder) if folder else None
+        self.step, self.log = 0, []
+        seed_everything(config.seed)
+        self.accelerator = Accelerator(mixed_precision=config.precision)
+        optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
+        schedule = _schedule(optimizer, config)
+        self.samples = _Samples(dataset, augment, task, config.seed)
+        self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.accelerator.register_for_checkpointing(self)
+
+    def run(self, progress: bool) -> list[dict]:
+        """Take the remaining steps."""
+        config, losses, start = self.config, [], time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
+        bar = tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True)
+        for batch in self._loader():
+            losses.append(self._take_step(*batch))
+            self.step += 1
+            last = self.step == config.steps
+            scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
+            if last or scored or _every(self.step, config.log_every):
+                self._write_row(losses, self._evaluate() if scored else None, time.perf_counter() - start)
+                bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
+                losses = []
+            if self.folder and (last or _every(self.step, config.checkpoint_every)):
+                self.save()
+            bar.update()
+        bar.close()
+        return self.log
+
+    def _loader(self) -> DataLoader:
+        """Serve the batches from the current step on."""
+        batches = _Batches(len(self.samples.dataset), self.config, self.step)
+        return self.accelerator.prepare(DataLoader(self.samples, batch_sampler=batches))
+
+    def _take_step(self, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
+        """Draw pixels, predict them, and follow the gradient of their mean loss."""
+        generator = torch.Generator().manual_seed(int(seeds[0]))
+        strata = self.task.valid(targets) if targets.dim() == 4 else targets
+        points, _ = self.sampler(strata, self.config.points_per_image, generator=generator)
+        self.model.train()
+        with self.accelerator.autocast():
+            outputs = self.model(images, points)  # (B, N, K)
+        loss = self.task.loss(outputs.float(), targets_at(targets, points))
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.config.clip_norm is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.detach()
+
+    def _evaluate(self) -> float:
+        """Score the validation set by the task's leading number."""
+        with self.accelerator.autocast():
+            scores = evaluate(self.accelerator.unwrap_model(self.model), self.task, self.validation)
+        return scores[self.task.score]
+
+    def _write_row(self, losses: list[Tensor], score: float | None, seconds: float) -> None:
+        """Append a row to the log, in memory and on disk."""
+        loss = float(torch.stack(losses).mean())
+        if not loss < float("inf"):
+            raise ValueError(
+                f"loss: found {loss} near step {self.step}, expected a finite number; lower learning_rate "
+                f"(now {self.config.learning_rate}) or set clip_norm"
+            )
+        rate = self.schedule.get_last_lr()[0]
+        row = {"step": self.step, "loss": loss, "learning_rate": rate, "score": score, "seconds": seconds}
+        self.log.append(row)
+        if self.folder and self.accelerator.is_main_process:
+            write_log(self.folder / "log.csv", self.log)
+
+    def _last_score(self) -> dict:
+        """Return the newest score for the progress bar, if there is one."""
+        scores = [row["score"] for row in self.log if row["score"] is not None]
+        return {self.task.score: f"{scores[-1]:.3f}"} if scores else {}
+
+    def state_dict(self) -> dict:
+        """Return what a checkpoint holds beside the network, the optimiser and the random states."""
+        return {"step": self.step, "log": self.log}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.step, self.log = state["step"], state["log"]
+
+    def save(self) -> None:
+        """Write a checkpoint, then remove the older ones; there always is a whole one."""
+        final = self.folder / f"checkpoint-{self.step:07d}"
+        temporary = self.folder / f"writing-{self.step:07d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        self.accelerator.save_state(str(temporary), safe_serialization=True)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(final, ignore_errors=True)
+            temporary.rename(final)
+            for older in self.folder.glob("checkpoint-*"):
+                if older != final:
+                    shutil.rmtree(older)
+
+    def load(self) -> None:
+        """Continue from the newest checkpoint."""
+        checkpoint = newest_checkpoint(self.folder)
+        check_weights(self.accelerator.unwrap_model(self.model), checkpoint / "model.safetensors")
+        self.accelerator.load_state(str(checkpoint))
+
+
+class _Samples(Dataset):
+    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed."""
+
+    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, seed: int) -> None:
+        self.dataset, self.augment, self.task, self.seed = dataset, augment, task, seed
+
+    def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor, int]:
+        index, seed = pair
+        sample = self.dataset[index]
+        if self.augment is not None:
+            sample = self.augment(sample, torch.Generator().manual_seed(seed))
+        return sample["image"], target_of(sample, self.task), seed
+
+
+class _Batches(Sampler):
+    """Yields the batches of steps ``start`` to ``config.steps``; each epoch is a permutation of its own."""
+
+    def __init__(self, length: int, config: TrainingConfig, start: int) -> None:
+        self.length, self.config, self.start = length, config, start
+
+    def __len__(self) -> int:
+        return self.config.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        size = self.config.images_per_step
+        for step in range(self.start, self.config.steps):
+            yield [(self._index(k), _mix(self.config.seed, k)) for k in range(step * size, (step + 1) * size)]
+
+    def _index(self, k: int) -> int:
+        """Return the image that is the ``k``-th to be shown."""
+        epoch, place = divmod(k, self.length)
+        generator = torch.Generator().manual_seed(_mix(self.config.seed, -1 - epoch))
+        return int(torch.randperm(self.length, generator=generator)[place])
+
+
+def _mix(seed: int, k: int) -> int:
+    """Turn a seed and a counter into a seed of their own (a multiplicative hash modulo 2^63)."""
+    return (seed * 0x9E3779B97F4A7C15 + k * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) % (1 << 63)
+
+
+def _parameter_groups(model: PixelNet, config: TrainingConfig) -> list[dict]:
+    """Weights decay; biases and batch-norm parameters do not, and biases learn twice as fast."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    rate = config.learning_rate
+    return [
+        {"params": matrices, "lr": rate, "weight_decay": config.weight_decay},
+        {"params": vectors, "lr": 2 * rate, "weight_decay": 0.0},
+    ]
+
+
+def _schedule(optimizer, config: TrainingConfig):
+    """Build the schedule of the learning rate."""
+    if config.schedule == "step":
+        return torch.optim.lr_scheduler.StepLR(optimizer, config.step_size, config.gamma)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=config.steps + 1, cycle_momentum=False)
+
+
+def _every(step: int, interval: int) -> bool:
+    """Tell whether something that happens every ``interval`` steps happens now; 0 is never."""
+    return interval > 0 and step % interval == 0
+
+
+def write_log(path: Path, rows: list[dict]) -> None:
+    """Write the log as CSV, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path)
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """Return the newest checkpoint of a run folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    found = sorted(folder.glob("checkpoint-*"))
+    if not found:
+        raise FileNotFoundError(f"{folder}: found no checkpoint-*, expected a run folder made by `pixelnet train`")
+    return found[-1]
+
+
+def check_weights(model: torch.nn.Module, path: Path) -> None:
+    """Raise ValueError unless a safetensors file has exactly the model's tensors."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise ValueError(
+                f"{path}: found {name} of shape {found.get(name)}, expected {expected.get(name)}; "
+                "the checkpoint is of another architecture"
+            )

@@ -1,0 +1,58 @@
+"""What every explorer shares: one module and one style sheet from two files each, a repr, a size limit."""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_FOLDER = Path(__file__).parent
+STATE_LIMIT = 150_000
+
+
+def source(name):
+    """Return the shared file and the explorer's own as one text.
+
+    Examples
+    --------
+    >>> source("quiz.js").endswith("export default { render };\\n")
+    True
+    """
+    own = _FOLDER / name
+    shared = _FOLDER / f"base{own.suffix}"
+    return f"{shared.read_text(encoding='utf-8')}\n{own.read_text(encoding='utf-8')}"
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget whose whole logic runs in the browser, so that it works in a page without Python.
+
+    Raises
+    ------
+    ValueError
+        If the state that the notebook stores weighs more than 150 kB.
+    """
+
+    summary = ""
+
+    def __init__(self, **state):
+        super().__init__(**state)
+        weight = sum(len(str(self.get_state(key))) for key in (*state, "_esm", "_css"))
+        if weight > STATE_LIMIT:
+            raise ValueError(
+                f"{type(self).__name__}: found {weight:,} bytes of state, expected at most {STATE_LIMIT:,}; "
+                "pass a smaller picture"
+            )
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.summary})"
+
+
+class PictureExplorer(Explorer):
+    """An explorer that shows a picture of H x W pixels; `size` is [H, W]."""
+
+    size = traitlets.List().tag(sync=True)
+
+    @property
+    def summary(self):
+        """The picture's width and height, for the repr."""
+        height, width = self.size
+        return f"{width} x {height} pixels"

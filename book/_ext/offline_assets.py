@@ -1,9 +1,9 @@
 """Serve every script, font and style of the book from the book itself.
 
-A page that asks a content network for MathJax or for the widget manager is broken in a train, behind a school's
-filter, and on the day that network is down. This extension copies what the pages need into ``_static/vendor``: MathJax,
-require.js and the Jupyter widget manager from the npm packages that ``book/_assets/package-lock.json`` pins, anywidget's
-front end from the installed wheel, so that it always has the version of the Python side.
+A page that asks a content network for MathJax or for the widget manager is broken in a train, behind a school's filter,
+and on the day that network is down. This extension copies what the pages need into ``_static/vendor``: MathJax,
+require.js and the Jupyter widget manager from the npm packages that ``book/_assets/package-lock.json`` pins, and
+anywidget's front end from the installed wheel, so that it always has the version of the Python side.
 """
 
 import importlib.util

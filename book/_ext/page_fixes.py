@@ -8,7 +8,12 @@ from sphinx.application import Sphinx
 # (what is wrong in the built page, what stands there instead); axe-core found the ones about roles and names.
 SUBSTITUTIONS = [
     # 1.5 MB of script that draws the icons a second time: the theme's fonts draw them already.
-    (re.compile(r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*fontawesome\.js[^"]*"></script>'), ""),
+    (
+        re.compile(
+            r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*fontawesome\.js[^"]*"></script>'
+        ),
+        "",
+    ),
     # A button whose name differs from the text on it.
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
     (re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"'), r'\1 aria-hidden="true"'),
@@ -44,7 +49,7 @@ def mend_pages(app: Sphinx, exception: Exception | None) -> None:
 
 
 def keep_needed_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Drop inline scripts that are listed twice (an error in the page) and those of thebe, which the book doesn't use."""
+    """Drop inline scripts that are listed twice, an error in the page, and thebe's, which the book doesn't use."""
     seen, kept = set(), []
     for script in context.get("script_files", []):
         body = getattr(script, "attributes", {}).get("body")

@@ -1,0 +1,71 @@
+# What a person types. `make` alone lists the commands.
+
+IN_RANGE := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+# The first Python on the path that the package runs on; name another with `make PYTHON=python3.12 book`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c $(IN_RANGE) 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+READY := .venv/ready
+UNFINISHED := .venv/unfinished
+SITE := _build/html
+PORT := 8000
+NOTEBOOK_PROSE := --skip='' --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
+
+.PHONY: help book serve test notebooks lint format lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | \
+		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+
+book: $(READY) ## build the book, every warning an error, and check the built pages
+	$(BIN)/jupyter-book build book -W --keep-going
+	$(BIN)/python book/_tools/check_site.py $(SITE)
+	@echo "The book is built: open $(SITE)/index.html, or run 'make serve'."
+
+serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
+	@test -f $(SITE)/index.html || { echo "serve: found no $(SITE)/index.html: run 'make book' first" >&2; exit 1; }
+	@echo "The book is at http://localhost:$(PORT); end with Ctrl-C."
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+
+test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
+	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules tests pixelnet_edu
+	$(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-current-env \
+		--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 120 book
+
+notebooks: $(READY) ## execute every chapter and store it with its outputs
+	$(BIN)/python book/_tools/run_notebooks.py
+
+lint: $(READY) ## style and spelling, and the form of the notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/codespell $(NOTEBOOK_PROSE) book/*/*.ipynb
+	$(BIN)/python book/_tools/check_notebooks.py
+
+format: $(READY) ## bring code and notebooks into their normal form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/python book/_tools/normal_form.py
+
+lock: $(READY) ## pin the newest requirements again
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## remove the built book, the caches and the environment
+	rm -rf _build .venv book/_assets/node_modules .pytest_cache .ruff_cache .hypothesis
+
+# The environment: what the lock pins, this package, and the scripts that the pages serve themselves. The mark `unfinished`
+# stands while it is made, so an environment whose making was interrupted is made anew.
+$(READY): requirements.lock pyproject.toml book/_assets/package.json book/_assets/package-lock.json
+	@"$(PYTHON)" -c $(IN_RANGE) 2>/dev/null || { echo "set-up: found no Python 3.11, 3.12 or 3.13 (tried: $(or $(PYTHON),the path)):" \
+		"install one, or name it: make PYTHON=/path/to/python3.12 book" >&2; exit 1; }
+	@if [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
+	@rm -f $@ && mkdir -p .venv && touch $(UNFINISHED)
+	@echo "Setting up .venv with $(PYTHON): some minutes the first time, nothing after that."
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/npm --prefix book/_assets ci --loglevel error
+	@rm -f $(UNFINISHED) && touch $@

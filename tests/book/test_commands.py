@@ -1,0 +1,91 @@
+"""`make` with a stand-in for Python: set-up happens once, and one that was interrupted starts again."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE_PYTHON = """#!/bin/sh
+echo "$*" >> log
+case "$*" in
+  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && cp "$0" .venv/bin/npm ;;
+  *"-r requirements.lock") test ! -e fail ;;
+esac
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "pyproject.toml", "book/_assets/package.json", "book/_assets/package-lock.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    fake = tmp_path / "fake-python"
+    fake.write_text(FAKE_PYTHON)
+    fake.chmod(0o755)
+    return tmp_path
+
+
+def make(project, *arguments, python="./fake-python"):
+    command = ["make", "--no-print-directory", f"PYTHON={python}", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, check=False)
+
+
+def log(project):
+    return (project / "log").read_text().splitlines()
+
+
+def test_make_alone_lists_every_command(project):
+    listed = {line.split()[1] for line in make(project).stdout.splitlines()}
+    assert listed >= {"book", "serve", "test", "notebooks", "lint", "format", "lock", "clean"}
+
+
+def test_set_up_happens_once(project):
+    assert make(project, ".venv/ready").returncode == 0
+    before = log(project)
+    assert make(project, ".venv/ready").returncode == 0
+    assert log(project) == before
+
+
+def test_a_new_lock_sets_up_again_in_the_same_environment(project):
+    make(project, ".venv/ready")
+    later = (project / ".venv/ready").stat().st_mtime + 5
+    os.utime(project / "requirements.lock", (later, later))
+    make(project, ".venv/ready")
+    assert sum("requirements.lock" in line for line in log(project)) == 2
+    assert sum("-m venv" in line for line in log(project)) == 1
+
+
+def test_an_interrupted_set_up_starts_again(project):
+    (project / "fail").touch()
+    assert make(project, ".venv/ready").returncode != 0
+    assert not (project / ".venv/ready").exists()
+    (project / ".venv/bin/half-installed").touch()
+    (project / "fail").unlink()
+    assert make(project, ".venv/ready").returncode == 0
+    assert (project / ".venv/ready").exists()
+    assert not (project / ".venv/bin/half-installed").exists()
+
+
+def test_no_python_is_one_clear_line(project):
+    result = make(project, ".venv/ready", python="no-such-python")
+    assert result.returncode != 0
+    assert "found no Python 3.11, 3.12 or 3.13 (tried: no-such-python)" in result.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("0", "1 skipped"), ("1", "1 error")])
+def test_tests_on_real_photographs_skip_or_fail(tmp_path, required, outcome):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.real_data\ndef test_it(data_root):\n    assert data_root\n"
+    )
+    environment = os.environ | {"PIXELNET_DATA": str(tmp_path / "nowhere"), "PIXELNET_REQUIRE_DATA": required}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", str(tmp_path)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert outcome in result.stdout
+    assert "set PIXELNET_DATA" in result.stdout

@@ -1,7 +1,11 @@
 """The table of contents is the one list of pages."""
 
+import re
+
 import pytest
 from chapters import notebooks, pages, source
+
+import pixelnet_edu
 
 TOC = """
 format: jb-book
@@ -43,3 +47,9 @@ def test_a_page_without_a_file_is_one_clear_line(book):
 @pytest.mark.parametrize("page", pages())
 def test_every_page_of_this_book_has_a_file(page):
     assert source(page).stat().st_size > 0
+
+
+def test_the_page_of_the_package_lists_every_public_name():
+    page = source("reference/api").read_text(encoding="utf-8")
+    listed = {name for line in re.findall(r"^   :members: (.*)$", page, re.M) for name in line.split(", ")}
+    assert set(pixelnet_edu.__all__) <= listed, "add the missing names to book/reference/api.md"

@@ -137,7 +137,8 @@ class VGG16(Backbone):
             raise FileNotFoundError(
                 f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
             )
-        self._copy_convolutions(list(load_file(path).values()))
+        source = load_file(path)
+        self._copy_convolutions([source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")])
         self.set_normalization(HED_MEAN, HED_STD)
 
     def _copy_convolutions(self, source: Sequence[Tensor]) -> None:

@@ -8,10 +8,9 @@ recipe (PixelNet, arXiv 1702.06506); the one-cycle schedule is torch's.
 Shapes: B images a step, N points an image, K outputs, H x W pixels.
 """
 
-import csv
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +18,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from pixelnet_edu.evaluation import Task, evaluate, target_of
+from pixelnet_edu.batches import Batches, Samples, mix
+from pixelnet_edu.checkpoints import check_weights, newest_checkpoint, write_log
+from pixelnet_edu.evaluation import Task, evaluate
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.tasks import targets_at
-
-LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
 
 
 @dataclass(frozen=True)
@@ -158,28 +157,29 @@ class _Trainer:
             raise ValueError("dataset: found no samples, expected at least one to train on")
         self.task, self.sampler, self.config, self.validation = task, sampler, config, validation
         self.folder = Path(folder) if folder else None
-        self.step, self.log = 0, []
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.step, self.log, self.losses = 0, [], []
         seed_everything(config.seed)
         self.accelerator = Accelerator(mixed_precision=config.precision)
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
-        self.samples = _Samples(dataset, augment, task, config.seed)
+        self.samples = Samples(dataset, augment, task)
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.accelerator.register_for_checkpointing(self)
 
     def run(self, progress: bool) -> list[dict]:
         """Take the remaining steps."""
-        config, losses, start = self.config, [], time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
+        config, start = self.config, time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
         bar = tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True)
         for batch in self._loader():
-            losses.append(self._take_step(*batch))
+            self.losses.append(self._take_step(*batch))
             self.step += 1
             last = self.step == config.steps
             scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
             if last or scored or _every(self.step, config.log_every):
-                self._write_row(losses, self._evaluate() if scored else None, time.perf_counter() - start)
+                self._write_row(self._evaluate() if scored else None, time.perf_counter() - start)
                 bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
-                losses = []
             if self.folder and (last or _every(self.step, config.checkpoint_every)):
                 self.save()
             bar.update()
@@ -188,12 +188,14 @@ class _Trainer:
 
     def _loader(self) -> DataLoader:
         """Serve the batches from the current step on."""
-        batches = _Batches(len(self.samples.dataset), self.config, self.step)
+        config = self.config
+        batches = Batches(len(self.samples.dataset), config.images_per_step, config.steps, self.step, config.seed)
         return self.accelerator.prepare(DataLoader(self.samples, batch_sampler=batches))
 
     def _take_step(self, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
         """Draw pixels, predict them, and follow the gradient of their mean loss."""
         generator = torch.Generator().manual_seed(int(seeds[0]))
+        torch.manual_seed(mix(int(seeds[0]), 1))  # dropout
         strata = self.task.valid(targets) if targets.dim() == 4 else targets
         points, _ = self.sampler(strata, self.config.points_per_image, generator=generator)
         self.model.train()
@@ -214,9 +216,10 @@ class _Trainer:
             scores = evaluate(self.accelerator.unwrap_model(self.model), self.task, self.validation)
         return scores[self.task.score]
 
-    def _write_row(self, losses: list[Tensor], score: float | None, seconds: float) -> None:
+    def _write_row(self, score: float | None, seconds: float) -> None:
         """Append a row to the log, in memory and on disk."""
-        loss = float(torch.stack(losses).mean())
+        loss = float(torch.stack(self.losses).mean())
+        self.losses = []
         if not loss < float("inf"):
             raise ValueError(
                 f"loss: found {loss} near step {self.step}, expected a finite number; lower learning_rate "
@@ -234,12 +237,12 @@ class _Trainer:
         return {self.task.score: f"{scores[-1]:.3f}"} if scores else {}
 
     def state_dict(self) -> dict:
-        """Return what a checkpoint holds beside the network, the optimiser and the random states."""
-        return {"step": self.step, "log": self.log}
+        """Return what a checkpoint holds beside the network and the optimiser."""
+        return {"step": self.step, "log": self.log, "losses": self.losses}
 
     def load_state_dict(self, state: dict) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self.step, self.log = state["step"], state["log"]
+        self.step, self.log, self.losses = state["step"], state["log"], state["losses"]
 
     def save(self) -> None:
         """Write a checkpoint, then remove the older ones; there always is a whole one."""
@@ -260,46 +263,6 @@ class _Trainer:
         checkpoint = newest_checkpoint(self.folder)
         check_weights(self.accelerator.unwrap_model(self.model), checkpoint / "model.safetensors")
         self.accelerator.load_state(str(checkpoint))
-
-
-class _Samples(Dataset):
-    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed."""
-
-    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, seed: int) -> None:
-        self.dataset, self.augment, self.task, self.seed = dataset, augment, task, seed
-
-    def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor, int]:
-        index, seed = pair
-        sample = self.dataset[index]
-        if self.augment is not None:
-            sample = self.augment(sample, torch.Generator().manual_seed(seed))
-        return sample["image"], target_of(sample, self.task), seed
-
-
-class _Batches(Sampler):
-    """Yields the batches of steps ``start`` to ``config.steps``; each epoch is a permutation of its own."""
-
-    def __init__(self, length: int, config: TrainingConfig, start: int) -> None:
-        self.length, self.config, self.start = length, config, start
-
-    def __len__(self) -> int:
-        return self.config.steps - self.start
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        size = self.config.images_per_step
-        for step in range(self.start, self.config.steps):
-            yield [(self._index(k), _mix(self.config.seed, k)) for k in range(step * size, (step + 1) * size)]
-
-    def _index(self, k: int) -> int:
-        """Return the image that is the ``k``-th to be shown."""
-        epoch, place = divmod(k, self.length)
-        generator = torch.Generator().manual_seed(_mix(self.config.seed, -1 - epoch))
-        return int(torch.randperm(self.length, generator=generator)[place])
-
-
-def _mix(seed: int, k: int) -> int:
-    """Turn a seed and a counter into a seed of their own (a multiplicative hash modulo 2^63)."""
-    return (seed * 0x9E3779B97F4A7C15 + k * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) % (1 << 63)
 
 
 def _parameter_groups(model: PixelNet, config: TrainingConfig) -> list[dict]:
@@ -324,42 +287,3 @@ def _schedule(optimizer, config: TrainingConfig):
 def _every(step: int, interval: int) -> bool:
     """Tell whether something that happens every ``interval`` steps happens now; 0 is never."""
     return interval > 0 and step % interval == 0
-
-
-def write_log(path: Path, rows: list[dict]) -> None:
-    """Write the log as CSV, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
-
-
-def newest_checkpoint(folder: Path) -> Path:
-    """Return the newest checkpoint of a run folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
-    found = sorted(folder.glob("checkpoint-*"))
-    if not found:
-        raise FileNotFoundError(f"{folder}: found no checkpoint-*, expected a run folder made by `pixelnet train`")
-    return found[-1]
-
-
-def check_weights(model: torch.nn.Module, path: Path) -> None:
-    """Raise ValueError unless a safetensors file has exactly the model's tensors."""
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
-            raise ValueError(
-                f"{path}: found {name} of shape {found.get(name)}, expected {expected.get(name)}; "
-                "the checkpoint is of another architecture"
-            )

@@ -1,0 +1,59 @@
+"""Which images a step sees, and with which random numbers: a pure function of the seed and the step.
+
+So a run that was stopped continues as if it had never been, and several processes never share a draw.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from pixelnet_edu.evaluation import Task, target_of
+
+
+class Samples(Dataset):
+    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed."""
+
+    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task) -> None:
+        self.dataset, self.augment, self.task = dataset, augment, task
+
+    def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor, int]:
+        """Read and augment one image."""
+        index, seed = pair
+        sample = self.dataset[index]
+        if self.augment is not None:
+            sample = self.augment(sample, torch.Generator().manual_seed(seed))
+        return sample["image"], target_of(sample, self.task), seed
+
+
+class Batches(Sampler):
+    """Yields the batches of the steps ``start`` to ``steps``; each epoch is a permutation of its own.
+
+    Examples
+    --------
+    >>> [[index for index, seed in batch] for batch in Batches(length=4, size=2, steps=2, start=0, seed=0)]
+    [[3, 2], [0, 1]]
+    """
+
+    def __init__(self, length: int, size: int, steps: int, start: int, seed: int) -> None:
+        self.length, self.size, self.steps, self.start, self.seed = length, size, steps, start, seed
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in range(self.start, self.steps):
+            places = range(step * self.size, (step + 1) * self.size)
+            yield [(self._index(k), mix(self.seed, k)) for k in places]
+
+    def _index(self, k: int) -> int:
+        """Return the image that is the ``k``-th to be shown."""
+        epoch, place = divmod(k, self.length)
+        generator = torch.Generator().manual_seed(mix(self.seed, -1 - epoch))
+        return int(torch.randperm(self.length, generator=generator)[place])
+
+
+def mix(seed: int, k: int) -> int:
+    """Turn a seed and a counter into a seed of their own (a multiplicative hash modulo 2^63)."""
+    return (seed * 0x9E3779B97F4A7C15 + k * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) % (1 << 63)

@@ -1,0 +1,46 @@
+"""The files of a training run: the log, the newest checkpoint, and whether its weights fit a network."""
+
+import csv
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
+
+
+def write_log(path: Path, rows: list[dict]) -> None:
+    """Write the log as CSV, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path)
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """Return the newest checkpoint of a run folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    found = sorted(folder.glob("checkpoint-*"))
+    if not found:
+        raise FileNotFoundError(f"{folder}: found no checkpoint-*, expected a run folder made by `pixelnet train`")
+    return found[-1]
+
+
+def check_weights(model: torch.nn.Module, path: Path) -> None:
+    """Raise ValueError unless a safetensors file has exactly the model's tensors."""
+    with safe_open(path, "pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise ValueError(
+                f"{path}: found {name} of shape {found.get(name)}, expected {expected.get(name)}; "
+                "the checkpoint is of another architecture"
+            )

@@ -1,0 +1,120 @@
+"""The command `pixelnet`: train a network, score it, colour a photograph with it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+import typer
+
+from pixelnet_edu import presets, runs
+from pixelnet_edu.data.photos import read_photo, write_picture
+from pixelnet_edu.evaluation import evaluate as score
+from pixelnet_edu.training import fit
+
+app = typer.Typer(
+    help="PixelNet: one network for the class, the surface normal or the boundary of every pixel.",
+    epilog="Errors are one line; put --debug anywhere to see where they come from.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
+
+
+@app.command()
+def train(
+    task: Annotated[Literal[presets.TASKS], typer.Option(help="What to predict at a pixel.")],
+    data: Annotated[
+        Literal[tuple(presets.DATASETS)], typer.Option(help="Rooms are rendered; the rest is photographs.")
+    ],
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
+    preset: Annotated[
+        Literal[presets.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
+    ] = "laptop",
+    weights: Annotated[Literal[presets.WEIGHTS], typer.Option(help="Start of the paper's backbone.")] = "none",
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/TASK-DATA-PRESET]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the preset's]")] = None,
+    seed: Annotated[int, typer.Option(help="Source of every random choice.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint.")] = False,
+) -> None:
+    """Train a network and score it on the test set.
+
+    The run folder gets the configuration, the log (CSV), a checkpoint, the scores and a picture of predictions.
+
+        pixelnet train --task segmentation --data rooms
+
+        pixelnet train --task segmentation --data camvid --root CamVid
+    """
+    out = out or Path("runs") / f"{task}-{data}-{preset}"
+    if resume:
+        recipe, root = runs.read_config(out)
+    else:
+        recipe = presets.preset(task, data, preset, weights, steps, seed)
+    training, test = (presets.build_data(recipe, root, split) for split in ("train", "test"))
+    model, target = presets.build_model(recipe), presets.build_task(recipe)
+    if not resume:
+        runs.create_folder(out, recipe, root)
+    sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
+    fit(model, target, training, sampler, recipe.training, augment, folder=out, resume=resume)
+    _report(out, model, target, test)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set. [default: the run's]")] = None,
+    split: Annotated[Literal["train", "test"], typer.Option(help="Part of the data set.")] = "test",
+) -> None:
+    """Score a trained network again and redraw its picture of predictions."""
+    recipe, trained_on, model, task = runs.load_run(run)
+    _report(run, model, task, presets.build_data(recipe, root or trained_on, split))
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    photo: Annotated[Path, typer.Argument(help="A photograph of any size.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png beside the photo]")
+    ] = None,
+) -> None:
+    """Colour a photograph with the prediction of every pixel, at the photograph's size."""
+    recipe, _, model, task = runs.load_run(run)
+    out = out or photo.with_name(f"{photo.stem}-{recipe.task}.png")
+    write_picture(out, runs.predict_photo(model, task, read_photo(photo), recipe.size))
+    print(f"wrote {out}")
+
+
+def _report(folder: Path, model, task, dataset) -> None:
+    """Score, print the numbers, write them and the picture."""
+    scores = score(model, task, dataset, progress=True)
+    runs.write_results(folder, model, task, dataset, scores)
+    for name, value in scores.items():
+        if isinstance(value, float):
+            print(f"{name:>18} {value:.4f}")
+    for name, value in zip(getattr(task, "classes", ()), scores.get("iou", ()), strict=False):
+        print(f"{'iou ' + name:>18} {value:.4f}")
+    print(f"wrote {folder}/scores.json and {folder}/predictions.png")
+
+
+def main() -> None:
+    """Run the command; an error is one line and exit status 2."""
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        app(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message(), error)
+    except (ValueError, TypeError, OSError) as error:
+        _fail(str(error), error)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit("pixelnet: stopped; continue the run with --resume")
+
+
+def _fail(message: str, error: Exception) -> None:
+    """Print one line and exit with 2; with --debug, show the traceback."""
+    if "--debug" in sys.argv:
+        raise error
+    print(f"pixelnet: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,182 @@
+"""Named recipes: a network, a sampler and a training configuration for a task and a data set.
+
+"laptop" is a narrow network that trains in minutes on two cores; "paper" is VGG-16 with the 4096-4096 predictor, five
+images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv 1702.06506).
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset
+
+from pixelnet_edu.backbones import VGG16, SmallVGG
+from pixelnet_edu.data import CamVid, RoomScenes
+from pixelnet_edu.data.transforms import Augment
+from pixelnet_edu.heads import MLPHead
+from pixelnet_edu.model import PixelNet
+from pixelnet_edu.sampling import BalancedSampler, StratifiedSampler, UniformSampler
+from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNormals
+from pixelnet_edu.training import TrainingConfig
+
+TASKS = ("segmentation", "normals", "edges")
+DATASETS = {"rooms": RoomScenes, "camvid": CamVid}
+PRESETS = ("laptop", "paper")
+WEIGHTS = ("none", "imagenet", "hed")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that a run is made of, in plain values that a JSON file can hold.
+
+    Parameters
+    ----------
+    task, data, name : str
+        One of ``TASKS``, ``DATASETS`` and ``PRESETS``.
+    weights : str
+        Pretrained weights of the paper's backbone, or "none".
+    sampler : str
+        "uniform", "balanced", or an allocation of the stratified sampler.
+    size : (int, int)
+        Height and width of the training images.
+    widths : tuple of int
+        Channels of the laptop backbone's stages.
+    hidden : tuple of int
+        Widths of the predictor's hidden layers.
+    dropout : float
+        Dropout of the predictor.
+    scale : (float, float)
+        Range of the random enlargement of training images.
+    training : TrainingConfig
+        How to train.
+    """
+
+    task: str
+    data: str
+    name: str
+    weights: str = "none"
+    sampler: str = "uniform"
+    size: tuple[int, int] = (224, 224)
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    hidden: tuple[int, ...] = (4096, 4096)
+    dropout: float = 0.5
+    scale: tuple[float, float] = (1.0, 1.0)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Preset:
+    """Choose the recipe for a task and a data set.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or pretrained weights with the laptop preset.
+
+    Examples
+    --------
+    >>> preset("segmentation", "camvid", "laptop").size
+    (180, 240)
+    """
+    for argument, value, known in (
+        ("task", task, TASKS),
+        ("data", data, tuple(DATASETS)),
+        ("preset", name, PRESETS),
+        ("weights", weights, WEIGHTS),
+    ):
+        if value not in known:
+            raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+    if name == "laptop" and weights != "none":
+        raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
+    recipe = _paper(task, data, weights) if name == "paper" else _laptop(task, data)
+    changes = {"seed": seed} | ({"steps": steps} if steps else {})
+    return replace(recipe, training=replace(recipe.training, **changes))
+
+
+def _paper(task: str, data: str, weights: str) -> Preset:
+    """The paper's recipe."""
+    return Preset(task, data, "paper", weights)
+
+
+def _laptop(task: str, data: str) -> Preset:
+    """A recipe for two cores."""
+    size = {"rooms": (96, 96), "camvid": (180, 240)}[data]
+    training = TrainingConfig(
+        steps={"rooms": 1500, "camvid": 2500}[data],
+        points_per_image=round(0.04 * size[0] * size[1]),
+        learning_rate=0.1,
+        schedule="onecycle",
+        checkpoint_every=500,
+        precision="bf16" if has_fast_bf16() else "no",
+    )
+    return Preset(
+        task,
+        data,
+        "laptop",
+        sampler={"segmentation": "uniform", "normals": "uniform", "edges": "balanced"}[task],
+        size=size,
+        hidden=(128,),
+        dropout=0.0,
+        scale=(1.0, 1.5),
+        training=training,
+    )
+
+
+def has_fast_bf16() -> bool:
+    """Tell whether this machine computes faster in bfloat16: a GPU, or a processor with instructions for it."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def build_model(recipe: Preset) -> PixelNet:
+    """Build the network of a recipe, with weights that follow from its seed."""
+    torch.manual_seed(recipe.training.seed)
+    if recipe.name == "laptop":
+        backbone = SmallVGG(recipe.widths)
+    elif recipe.weights == "none":
+        backbone = VGG16(batch_norm=True, fc=False)
+    else:
+        backbone = VGG16(recipe.weights, fc=recipe.weights == "imagenet")
+    head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
+    return PixelNet(backbone, head)
+
+
+def build_task(recipe: Preset) -> SemanticSegmentation | SurfaceNormals | EdgeDetection:
+    """Build the task of a recipe."""
+    if recipe.task == "segmentation":
+        dataset = DATASETS[recipe.data]
+        return SemanticSegmentation(dataset.classes, dataset.palette)
+    return SurfaceNormals() if recipe.task == "normals" else EdgeDetection()
+
+
+def build_sampler(recipe: Preset) -> UniformSampler | StratifiedSampler | BalancedSampler:
+    """Build the sampler of a recipe."""
+    if recipe.sampler == "uniform":
+        return UniformSampler()
+    return BalancedSampler() if recipe.sampler == "balanced" else StratifiedSampler(recipe.sampler)
+
+
+def build_augment(recipe: Preset) -> Augment:
+    """Build the random changes of the training images."""
+    return Augment(crop=recipe.size, scale=recipe.scale)
+
+
+def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
+    """Open the "train" or "test" part of a recipe's data set.
+
+    Raises
+    ------
+    ValueError
+        If a data set of photographs has no root.
+    """
+    if recipe.data == "rooms":
+        seed, number = (0, 2000) if split == "train" else (1, 200)
+        return RoomScenes(recipe.size, number, seed, cache_dir=root or cache_folder() / "rooms")
+    if root is None:
+        raise ValueError(f"root: missing, expected the folder of {recipe.data}; say --root DIR")
+    return DATASETS[recipe.data](root, split)
+
+
+def cache_folder() -> Path:
+    """Return the folder for files that can be made again."""
+    return Path("~/.cache/pixelnet_edu").expanduser()

@@ -1,0 +1,150 @@
+"""What a run leaves behind, and how it is used again.
+
+A run folder holds ``config.json`` (the recipe, the versions, the date), ``log.csv``, the newest ``checkpoint-*``,
+``scores.json`` and ``predictions.png``.
+
+Shapes: B images, K outputs, H x W pixels.
+"""
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_model
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pixelnet_edu import __version__
+from pixelnet_edu.checkpoints import check_weights, newest_checkpoint
+from pixelnet_edu.data.photos import write_picture
+from pixelnet_edu.evaluation import Task, target_of
+from pixelnet_edu.model import PixelNet
+from pixelnet_edu.presets import Preset, build_model, build_task
+from pixelnet_edu.training import TrainingConfig
+
+GAP = 4  # white pixels between the tiles of a picture
+
+
+def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
+    """Make a run folder and write its configuration.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run already.
+    """
+    if any(folder.glob("checkpoint-*")):
+        raise ValueError(f"{folder}: found a run in it, expected a new folder; choose another --out, or --resume")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "recipe": asdict(recipe),
+        "root": str(root) if root else None,
+        "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder / "config.json", config)
+
+
+def read_config(folder: Path) -> tuple[Preset, Path | None]:
+    """Read the recipe and the data folder of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is no run folder.
+    ValueError
+        If its configuration cannot be read.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing, expected a run folder made by `pixelnet train`")
+    try:
+        config = json.loads(path.read_text())
+        recipe = {key: tuple(v) if isinstance(v, list) else v for key, v in config["recipe"].items()}
+        recipe["training"] = TrainingConfig(**recipe["training"])
+        return Preset(**recipe), Path(config["root"]) if config["root"] else None
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: not a configuration of this version ({error}); train again") from error
+
+
+def load_run(folder: Path) -> tuple[Preset, Path | None, PixelNet, Task]:
+    """Rebuild the trained network of a run, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is no run folder, or has no checkpoint.
+    ValueError
+        If the checkpoint does not fit the configuration.
+    """
+    recipe, root = read_config(folder)
+    model = build_model(recipe)
+    weights = newest_checkpoint(folder) / "model.safetensors"
+    check_weights(model, weights)
+    load_model(model, weights)
+    return recipe, root, model.eval(), build_task(recipe)
+
+
+def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, int]) -> Tensor:
+    """Predict a photograph of any size and colour the prediction.
+
+    The network sees the photograph with as many pixels as a training image has; its outputs are enlarged or reduced to
+    the photograph's own size, then decoded.
+
+    Parameters
+    ----------
+    photo : Tensor (3, H, W)
+        RGB in [0, 1].
+    size : (int, int)
+        Height and width of the training images.
+
+    Returns
+    -------
+    Tensor (3, H, W)
+        RGB in [0, 1].
+    """
+    H, W = photo.shape[-2:]
+    factor = (size[0] * size[1] / (H * W)) ** 0.5
+    smallest = model.backbone.levels[-1].stride
+    seen = [max(smallest, round(factor * side)) for side in (H, W)]
+    image = F.interpolate(photo[None], seen, mode="bilinear", antialias=True)
+    outputs = F.interpolate(model.predict(image), (H, W), mode="bilinear")
+    return task.colors(task.decode(outputs))[0]
+
+
+def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -> Tensor:
+    """Draw rows of photograph, target and prediction for samples spread over a data set, (3, H', W')."""
+    rows = []
+    for index in torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist():
+        sample = dataset[index]
+        prediction = task.decode(model.predict(sample["image"][None]))
+        target = target_of(sample, task)[None]
+        rows.append(tile([sample["image"], task.colors(target)[0], task.colors(prediction)[0]], dim=2))
+    return tile(rows, dim=1)
+
+
+def tile(pictures: list[Tensor], dim: int) -> Tensor:
+    """Join pictures (3, H, W) along a dimension with a white gap."""
+    joined = pictures[:1]
+    for picture in pictures[1:]:
+        gap = torch.ones_like(picture).narrow(dim, 0, min(GAP, picture.shape[dim]))
+        joined += [gap, picture]
+    return torch.cat(joined, dim)
+
+
+def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict) -> None:
+    """Write the scores and the picture of predictions."""
+    write_json(folder / "scores.json", scores)
+    write_picture(folder / "predictions.png", picture_of(model, task, dataset))
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write JSON, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,155 @@
+"""The self-check of an exercise: one line that says right, or what was found and what was expected.
+
+A wrong answer never raises, so that a notebook runs to its end before any exercise is solved.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-6
+_LONGEST = 8  # entries of a list that is written out
+_OPEN = "open"
+
+
+def check(title: str, answer, expected, inputs: Sequence[tuple] = (), hint: str = "") -> bool:
+    """Compare an answer with the expected one and print the verdict in one line.
+
+    Parameters
+    ----------
+    title : str
+        The exercise, such as "Exercise 2".
+    answer : number, str, tensor, array, sequence, dict, or function
+        The reader's answer; None or ``...`` while it is open. Numbers may differ by 1e-4 of the expected one.
+    expected : like `answer`
+        The right answer; for a function a function that gives the right results.
+    inputs : sequence of tuple
+        For functions: the arguments to try, one tuple for each call.
+    hint : str
+        A sentence added while the answer is wrong.
+
+    Returns
+    -------
+    bool
+        Whether the answer is right.
+
+    Raises
+    ------
+    TypeError
+        If `expected` is a function and there are no inputs, or the other way round.
+
+    Examples
+    --------
+    >>> check("Exercise 1", 0.04 * 425, 17)
+    Exercise 1: right.
+    True
+    >>> check("Exercise 1", 425 / 17, 17, hint="Multiply by 4 %.")
+    Exercise 1: not yet - found 25, expected 17. Multiply by 4 %.
+    False
+    >>> check("Exercise 2", lambda x, stride: x / stride, lambda x, stride: (x - (stride - 1) / 2) / stride,
+    ...       inputs=[(0, 1), (15.5, 8)])
+    Exercise 2: not yet - for input (15.5, 8) found 1.9375, expected 1.5.
+    False
+    >>> check("Exercise 3", ..., 3)
+    Exercise 3: your turn - set `answer`.
+    False
+    """
+    if callable(expected) != bool(inputs):
+        raise TypeError("inputs: expected one tuple of arguments for each call if `expected` is a function, else none")
+    problem = _try_inputs(answer, expected, inputs) if inputs else _difference(answer, expected)
+    if _is_open(answer) or problem == _OPEN:
+        print(f"{title}: your turn - set `answer`.")
+    elif problem:
+        print(f"{title}: not yet - {problem}. {hint}".rstrip())
+    else:
+        print(f"{title}: right.")
+    return problem is None
+
+
+def _is_open(answer) -> bool:
+    return answer is None or answer is ...
+
+
+def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple]) -> str | None:
+    """Return what is wrong for the first input that the function gets wrong, or None."""
+    if not callable(function):
+        return f"found {_show(function)}, expected a function"
+    for arguments in inputs:
+        right = expected(*copy.deepcopy(arguments))
+        try:
+            found = function(*copy.deepcopy(arguments))
+        except NotImplementedError:
+            return _OPEN
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            return f"for input {_show(arguments)} your function raised {type(error).__name__}: {reason}"
+        if _is_open(found):
+            return _OPEN
+        if problem := _difference(found, right):
+            return f"for input {_show(arguments)} {problem}"
+    return None
+
+
+def _difference(found, expected) -> str | None:
+    """Return what was found and what was expected, or None where they agree."""
+    if not (_is_numeric(found) and _is_numeric(expected)):
+        return None if _same(found, expected) else f"found {_show(found)}, expected {_show(expected)}"
+    one, other = _array(found), _array(expected)
+    if one.shape != other.shape:
+        return f"found {_shape_text(one)}, expected {_shape_text(other)}"
+    if (one.dtype == bool) != (other.dtype == bool):
+        return f"found {_show(found)}, expected {_show(expected)}"
+    wrong = np.argwhere(~np.isclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True))
+    if len(wrong) == 0:
+        return None
+    place = tuple(wrong[0].tolist())
+    where = f" at {list(place)}" if place else ""
+    return f"found {_show(one[place].item())}{where}, expected {_show(other[place].item())}"
+
+
+def _same(found, expected) -> bool:
+    """Compare what is not an array: texts without regard to case, and containers entry by entry."""
+    if isinstance(expected, str):
+        return isinstance(found, str) and found.strip().lower() == expected.strip().lower()
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and found.keys() == expected.keys() and _all_same(found, expected, expected)
+    if isinstance(expected, list | tuple):
+        alike = isinstance(found, list | tuple) and len(found) == len(expected)
+        return alike and _all_same(found, expected, range(len(expected)))
+    return type(found) is type(expected) and not _is_numeric(expected) and found == expected
+
+
+def _all_same(found, expected, keys) -> bool:
+    return all(_difference(found[key], expected[key]) is None for key in keys)
+
+
+def _array(value) -> np.ndarray:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
+def _is_numeric(value) -> bool:
+    """Whether the value is a number, a truth value, a tensor or an array of them, or a regular list."""
+    try:
+        return _array(value).dtype.kind in "biufc"
+    except (TypeError, ValueError, RuntimeError):
+        return False
+
+
+def _shape_text(array: np.ndarray) -> str:
+    return f"shape {array.shape}" if array.ndim else f"the number {_show(array.item())}"
+
+
+def _show(value) -> str:
+    """Write a value briefly: six digits, and of what is long the shape alone."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple) and len(value) <= _LONGEST:
+        text = ", ".join(_show(part) for part in value)
+        return f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
+    if hasattr(value, "shape"):
+        array = _array(value)
+        return _show(array.tolist()) if array.size <= _LONGEST else f"{type(value).__name__} of shape {array.shape}"
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__} of {len(value)} entries"
+    return repr(value) if isinstance(value, str | int | dict) else f"something of type {type(value).__name__}"

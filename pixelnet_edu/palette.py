@@ -13,7 +13,7 @@ OKABE_ITO = {
     "green": "#009e73",
     "yellow": "#f0e442",
     "blue": "#0072b2",
-    "vermillion": "#d55e00",
+    "vermilion": "#d55e00",
     "pink": "#cc79a7",
 }
 PALETTE = {
@@ -26,7 +26,7 @@ PALETTE = {
     "uniform": OKABE_ITO["orange"],
     "stratified": OKABE_ITO["blue"],
     "sampled": OKABE_ITO["sky"],
-    "missed": OKABE_ITO["vermillion"],
+    "missed": OKABE_ITO["vermilion"],
     "void": "#8c8c8c",
 }
 STRATA = (OKABE_ITO["yellow"], OKABE_ITO["blue"], OKABE_ITO["pink"])

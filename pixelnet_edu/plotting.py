@@ -26,7 +26,7 @@ __all__ = ["WIDTH", "hits_histogram", "interval_bars", "pixel_map", "show_images
 
 WIDTH = 6.4  # inches, the width of the text column
 _GAP = 0.12  # inches between pictures
-_GROUPS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "pink", "vermillion")]
+_GROUPS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "pink", "vermilion")]
 _STYLE = {
     "figure.dpi": 144,
     "savefig.dpi": 144,

@@ -9,7 +9,7 @@ READY := .venv/ready
 UNFINISHED := .venv/unfinished
 SITE := _build/html
 PORT := 8000
-SURNAMES := --ignore-words-list=gool,winn
+WORDS := --ignore-words-list=gool,trough,winn
 PICTURES := --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
 
 .PHONY: help book serve test notebooks lint format lock clean
@@ -40,8 +40,8 @@ notebooks: $(READY) ## execute every chapter and store it with its outputs
 lint: $(READY) ## style and spelling, and the form of the notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/codespell $(SURNAMES)
-	$(BIN)/codespell $(SURNAMES) $(PICTURES) --skip='' book/*/*.ipynb
+	$(BIN)/codespell $(WORDS)
+	$(BIN)/codespell $(WORDS) $(PICTURES) --skip='' book/*/*.ipynb
 	$(BIN)/python book/_tools/check_notebooks.py
 
 format: $(READY) ## bring code and notebooks into their normal form

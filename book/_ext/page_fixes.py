@@ -41,7 +41,8 @@ def mend_page(html: str) -> str:
 def mend_pages(app: Sphinx, exception: Exception | None) -> None:
     """Mend each page of a finished HTML build."""
     if exception is None and app.builder.format == "html":
-        for page in Path(app.outdir).rglob("*.html"):
+        pages = set(Path(app.outdir).rglob("*.html")) - set(Path(app.outdir, "_static").rglob("*.html"))
+        for page in pages:
             html = page.read_text(encoding="utf-8")
             mended = mend_page(html)
             if mended != html:

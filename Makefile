@@ -41,7 +41,7 @@ lint: $(READY) ## style and spelling, and the form of the notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell $(WORDS)
-	$(BIN)/codespell $(WORDS) $(PICTURES) --skip='' book/*/*.ipynb
+	cd book && ../$(BIN)/codespell $(WORDS) $(PICTURES) */*.ipynb
 	$(BIN)/python book/_tools/check_notebooks.py
 
 format: $(READY) ## bring code and notebooks into their normal form
@@ -51,7 +51,7 @@ format: $(READY) ## bring code and notebooks into their normal form
 
 lock: $(READY) ## pin the newest requirements again
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --no-annotate --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --upgrade --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## remove the built book, the caches and the environment

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-import click
 import typer
 
 from pixelnet_edu import presets, runs
@@ -20,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
 RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
 
 
@@ -104,11 +104,11 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         app(arguments, standalone_mode=False)
-    except click.ClickException as error:
+    except UsageError as error:
         _fail(error.format_message(), error)
     except (ValueError, TypeError, OSError) as error:
         _fail(str(error), error)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit("pixelnet: stopped; continue the run with --resume")
 
 

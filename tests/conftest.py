@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("PIXELNET_DATA") or ROOT.parent / "shared" / "data").absolute()
 REQUIRED = os.environ.get("PIXELNET_REQUIRE_DATA") == "1"
 
+torch.set_num_threads(1)  # small tensors: threads cost more than they give, more so with several test workers
 sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "book" / "_ext")]
 
 

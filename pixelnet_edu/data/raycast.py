@@ -9,7 +9,7 @@ World frame: the origin at the centre of the room, y up, metres. Camera frame: x
 Shape legend: B scenes, N objects, R rays, P pictures on walls, C columns of a table, M materials, H x W pixels.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 
@@ -27,12 +27,14 @@ def pinhole(scene, size):
     return scene.focal_length * min(size), (width - 1) / 2, (height - 1) / 2
 
 
-def camera_rays(scene, x, y, size):
-    """Directions (B, 3, R) in the world, one metre deep along the optical axis, through the pixels x, y (B, R)."""
+def camera_rays(scene, size):
+    """Directions (B, 3, H W) in the world, one metre deep along the optical axis, through every pixel."""
     focal, centre_x, centre_y = pinhole(scene, size)
-    rotation = scene.camera_rotation[..., None]
-    right, down = ((x - centre_x) / focal)[:, None], ((y - centre_y) / focal)[:, None]
-    return torch.addcmul(torch.addcmul(rotation[:, 2], right, rotation[:, 0]), down, rotation[:, 1])
+    x, y = (torch.arange(n, dtype=torch.float32, device=focal.device) for n in size[::-1])
+    rotation = scene.camera_rotation[..., None, None]
+    right, down = (x - centre_x) / focal[..., None], (y - centre_y) / focal[..., None]
+    rays = torch.addcmul(rotation[:, 2], right[:, None], rotation[:, 0])
+    return torch.addcmul(rays, down[..., None, :].mT, rotation[:, 1]).flatten(2)
 
 
 def to_camera(scene, vectors):
@@ -61,12 +63,14 @@ def intersect(view, directions):
     """
     rays = torch.cat([directions, torch.ones_like(directions[:, :1])], 1)
     enter, leave, top, ends, along = (view.planes @ rays).split(view.rows, 1)
-    near_box = enter.unflatten(1, (3, -1)).amin(1)
-    far_box = leave.unflatten(1, (6, -1)).amax(1)
-    near_round, far_round = _quadratic_roots(view.rounds, directions, along)
-    near_round = torch.minimum(near_round, top)
-    far_round = torch.maximum(far_round, ends.unflatten(1, (2, -1)).amax(1))
-    return torch.cat([near_box, near_round], 1), torch.cat([far_box, far_round], 1)
+    num_boxes, num_rounds = enter.shape[1] // 3, top.shape[1]
+    near, far = torch.empty(2, len(rays), num_boxes + num_rounds, rays.shape[2], device=rays.device).unbind()
+    torch.amin(enter.unflatten(1, (3, -1)), 1, out=near[:, :num_boxes])
+    torch.amax(leave.unflatten(1, (6, -1)), 1, out=far[:, :num_boxes])
+    near_side, far_side = _quadratic_roots(view.rounds, directions, along)
+    torch.minimum(near_side, top, out=near[:, num_boxes:])
+    torch.maximum(far_side, ends.unflatten(1, (2, -1)).amax(1), out=far[:, num_boxes:])
+    return near, far
 
 
 def _quadratic_roots(rounds, directions, along):
@@ -132,10 +136,6 @@ class Hits:
     material: torch.Tensor  # (B, R) int64, a column of the table of materials
     surface: torch.Tensor  # (B, R) int64, another number on every smooth surface of every object
     inset: torch.Tensor  # (B, R), from the border of a picture inwards, negative outside of pictures
-
-    def join(self, other):
-        """These rays and then the others."""
-        return Hits(*(torch.cat([getattr(self, f.name), getattr(other, f.name)], -1) for f in fields(self)))
 
 
 def trace(scene, directions):

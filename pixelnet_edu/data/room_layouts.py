@@ -98,12 +98,11 @@ def _random_camera(rng, room):
 
 def _camera_rotation(yaw, pitch, roll):
     """Rows: the right, down and forward of a camera turned to the right by yaw and up by pitch, then rolled."""
-    forward = (math.sin(yaw) * math.cos(pitch), math.sin(pitch), -math.cos(yaw) * math.cos(pitch))
-    level_right = np.array([math.cos(yaw), 0, math.sin(yaw)])
-    level_down = np.cross(forward, level_right)
-    right = math.cos(roll) * level_right + math.sin(roll) * level_down
-    down = math.cos(roll) * level_down - math.sin(roll) * level_right
-    return _array([right, down, forward])
+    forward = np.array([math.sin(yaw) * math.cos(pitch), math.sin(pitch), -math.cos(yaw) * math.cos(pitch)])
+    right = np.array([math.cos(yaw), 0, math.sin(yaw)])
+    down = np.array([math.sin(yaw) * math.sin(pitch), -math.cos(pitch), -math.cos(yaw) * math.sin(pitch)])
+    cos, sin = math.cos(roll), math.sin(roll)
+    return _array([cos * right + sin * down, cos * down - sin * right, forward])
 
 
 def _random_lamp(rng, room):

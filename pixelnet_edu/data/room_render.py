@@ -1,12 +1,11 @@
-"""Pictures of rooms: light, shadow, texture, smooth edges and the camera's noise, with exact targets beside them.
+"""Pictures of rooms: light, shadow, texture, and the blur and noise of a camera, with exact targets beside them.
 
 Radiance = albedo (ambient x crevice + lamp x visibility x cosine) + sheen. All textures are one formula with
 different numbers: a product of clipped cosine waves, bent and grained by smooth noise, blends two colours; checks,
-stripes, planks, speckles and plain paint are cases of it. Targets belong to the ray through the centre of a
-pixel; in the picture, a pixel beside a boundary is the mean of three rays, and a texture fades where it is finer
-than a pixel.
+stripes, planks, speckles and plain paint are cases of it. One ray through the centre of each pixel gives all of its
+targets; in the picture, a texture fades where it is finer than a pixel.
 
-Shape legend: B scenes, N objects, R rays, C columns of the table of materials, H x W pixels, S a few rays more.
+Shape legend: B scenes, N objects, R rays, C columns of the table of materials, H x W pixels.
 """
 
 from functools import lru_cache
@@ -18,6 +17,7 @@ from pixelnet_edu.data import raycast
 from pixelnet_edu.data.room_tables import stack_layouts
 
 NOISE_TILE = 128
+LENS_BLUR = 0.2  # the share of a pixel's light that falls on its neighbours, along each axis
 NOISE_STARTS = 1 << 20  # as many different beginnings of the sensor noise
 
 
@@ -48,44 +48,17 @@ def render(layouts, size, device="cpu"):
     """
     with torch.inference_mode():
         scene = stack_layouts(layouts, device)
-        pixels = torch.arange(size[0] * size[1], device=device)[None]
-        hits = raycast.trace(scene, _rays(scene, pixels, (0.0, 0.0), size))
-        edges = raycast.boundaries(hits.surface.unflatten(1, size))
+        hits = raycast.trace(scene, raycast.camera_rays(scene, size))
         focal, *centre = raycast.pinhole(scene, size)
         centre = torch.tensor(centre, device=device)
         return {
-            "image": develop(_smooth_radiance(scene, hits, edges, size), scene.sensor).unflatten(2, size),
+            "image": develop(shade(scene, hits, 1 / focal).unflatten(2, size), scene.sensor),
             "labels": scene.classes[hits.material].unflatten(1, size),
             "normals": raycast.to_camera(scene, hits.normal).unflatten(2, size),
-            "edges": edges,
+            "edges": raycast.boundaries(hits.surface.unflatten(1, size)),
             "depth": hits.depth.unflatten(1, size),
             "intrinsics": torch.cat([focal, focal, centre.expand(len(focal), -1)], 1),
         }
-
-
-def _rays(scene, pixels, offset, size):
-    """Camera rays through pixels (B, R), numbered row by row, at an offset (x, y) from their centres."""
-    y = pixels.div(size[1], rounding_mode="floor")
-    return raycast.camera_rays(scene, (pixels - y * size[1]) + offset[0], y + offset[1], size)
-
-
-def _smooth_radiance(scene, hits, edges, size):
-    """Radiance (B, 3, H W) at pixels; beside boundaries, the mean over two more rays."""
-    pixels = beside_boundaries(edges)
-    rays = torch.cat([_rays(scene, pixels, offset, size) for offset in ((0.35, 0.15), (-0.35, -0.15))], 2)
-    radiance = shade(scene, hits.join(raycast.trace(scene, rays)), 1 / raycast.pinhole(scene, size)[0])
-    centres, first, second = radiance.split((edges[0].numel(), pixels.shape[1], pixels.shape[1]), 2)
-    index = pixels[:, None].expand(-1, 3, -1)
-    return centres.scatter(2, index, (centres.gather(2, index) + first + second) / 3)
-
-
-def beside_boundaries(edges):
-    """Numbers (B, S) of the pixels on both sides of the boundaries in (B, H, W), as many as the fullest scene has."""
-    beside = edges.bool()
-    beside[..., 1:] |= edges[..., :-1].bool()
-    beside[..., 1:, :] |= edges[..., :-1, :].bool()
-    beside = beside.flatten(1)
-    return beside.float().topk(int(beside.sum(1).max()), 1).indices
 
 
 def shade(scene, hits, pixel_angle):
@@ -164,14 +137,21 @@ def _noise_tile(device):
 
 
 def develop(radiance, sensor):
-    """Turn radiance (B, 3, R) into a noisy picture in [0, 1], as a camera does."""
-    exposure, noise, start = sensor[:, :, None, None].unbind(1)
+    """Turn radiance (B, 3, H, W) into a slightly blurred and noisy picture in [0, 1], as a camera does."""
+    exposure, noise, start = sensor[:, :, None, None, None].unbind(1)
     exposed = radiance * exposure
-    picture = exposed.div_(exposed + 0.6).mul_(1.3).sqrt_()
+    picture = _blur(_blur(exposed.div_(exposed + 0.6).mul_(1.3).sqrt_()).mT).mT
     count = picture[0].numel()
     windows = _sensor_noise(NOISE_STARTS + count, picture.device).unfold(0, count, 1)
-    grain = windows.index_select(0, start.flatten().long()).view_as(picture)
+    grain = windows.index_select(0, start.flatten().long()).view(picture.shape)
     return picture.addcmul_(noise, grain).clamp_(0, 1)
+
+
+def _blur(picture):
+    """Mix each pixel (B, 3, H, W) with its upper and lower neighbour, as a lens does."""
+    padded = F.pad(picture, (0, 0, 1, 1), mode="replicate")
+    neighbours = (padded[..., 2:, :] + padded[..., :-2, :]).mul_(0.5)
+    return torch.lerp(picture, neighbours, LENS_BLUR)
 
 
 @lru_cache(maxsize=4)

@@ -23,6 +23,11 @@ SUBSTITUTIONS = [
     # Roles that a bibliography's entries and lists may not have.
     (re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"'), r"\1"),
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
+    # A comma or full stop that a line break parts from the formula before it.
+    (
+        re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)]+)'),
+        r'<span class="with-its-comma">\1</span>',
+    ),
     # A folded solution says so.
     (
         re.compile(r'(<div class="cell [^"]*tag_solution[^"]*">\s*<details[^>]*>\s*)<summary>.*?</summary>', re.DOTALL),

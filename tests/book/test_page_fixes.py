@@ -44,3 +44,9 @@ def test_a_folded_solution_says_so_and_another_cell_does_not():
     cell = '<div class="cell tag_{tag} docutils container">\n<details class="hide">\n' + summary
     assert "<summary>Solution</summary>" in mend_page(cell.format(tag="solution tag_hide-cell"))
     assert "<summary><p>Show the content</p></summary>" in mend_page(cell.format(tag="hide-input"))
+
+
+def test_a_formula_keeps_its_full_stop():
+    formula = '<span class="math notranslate nohighlight">\\(N_h\\)</span>'
+    assert mend_page(f"<p>of {formula}. Then</p>") == f'<p>of <span class="with-its-comma">{formula}.</span> Then</p>'
+    assert mend_page(f"<p>of {formula} pixels</p>") == f"<p>of {formula} pixels</p>"

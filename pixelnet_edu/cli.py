@@ -9,6 +9,7 @@ import typer
 from pixelnet_edu import presets, runs
 from pixelnet_edu.data.photos import read_photo, write_picture
 from pixelnet_edu.evaluation import evaluate as score
+from pixelnet_edu.evaluation import target_of
 from pixelnet_edu.training import fit
 
 app = typer.Typer(
@@ -54,6 +55,8 @@ def train(
         recipe = presets.preset(task, data, preset, weights, steps, seed)
     training, test = (presets.build_data(recipe, root, split) for split in ("train", "test"))
     model, target = presets.build_model(recipe), presets.build_task(recipe)
+    for dataset in (training, test):
+        target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
     if not resume:
         runs.create_folder(out, recipe, root)
     sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -161,6 +162,7 @@ class _Trainer:
             self.folder.mkdir(parents=True, exist_ok=True)
         self.step, self.log, self.losses = 0, [], []
         seed_everything(config.seed)
+        AcceleratorState._reset_state()  # else a second run of this process could not choose another precision
         self.accelerator = Accelerator(mixed_precision=config.precision)
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
@@ -170,21 +172,24 @@ class _Trainer:
 
     def run(self, progress: bool) -> list[dict]:
         """Take the remaining steps."""
-        config, start = self.config, time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
-        bar = tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True)
-        for batch in self._loader():
-            self.losses.append(self._take_step(*batch))
-            self.step += 1
-            last = self.step == config.steps
-            scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
-            if last or scored or _every(self.step, config.log_every):
-                self._write_row(self._evaluate() if scored else None, time.perf_counter() - start)
-                bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
-            if self.folder and (last or _every(self.step, config.checkpoint_every)):
-                self.save()
-            bar.update()
-        bar.close()
+        start, config = time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0), self.config
+        with tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True) as bar:
+            for batch in self._loader():
+                self.losses.append(self._take_step(*batch))
+                self.step += 1
+                self._after_step(start, bar)
+                bar.update()
         return self.log
+
+    def _after_step(self, start: float, bar: tqdm) -> None:
+        """Score, log and save where it is time."""
+        config, last = self.config, self.step == self.config.steps
+        scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
+        if last or scored or _every(self.step, config.log_every):
+            self._write_row(self._evaluate() if scored else None, time.perf_counter() - start)
+            bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
+        if self.folder and (last or _every(self.step, config.checkpoint_every)):
+            self.save()
 
     def _loader(self) -> DataLoader:
         """Serve the batches from the current step on."""

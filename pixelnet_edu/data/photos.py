@@ -1,7 +1,6 @@
 """Reading and writing photographs: any size, greyscale or colour, with alpha, turned by EXIF."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +59,9 @@ def write_picture(path: str | Path, picture: Tensor) -> None:
         raise ValueError(f"{path}: found ending {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     array = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    handle, temporary = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
-    os.close(handle)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         Image.fromarray(array).save(temporary)
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""The command as a person meets it: a whole run on a small set, and errors in one line with exit status 2."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from pixelnet_edu import cli, presets, runs
+from pixelnet_edu.data.photos import read_photo
+
+
+def pixelnet(*arguments, monkeypatch):
+    """Run the command in this process; return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["pixelnet", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+@pytest.fixture
+def run(monkeypatch):
+    return lambda *arguments: pixelnet(*arguments, monkeypatch=monkeypatch)
+
+
+def make_camvid(root):
+    """Make a tree of CamVid's layout: the class of a pixel is its brightness."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for k in range(5):
+            labels = np.kron(rng.integers(0, 11, (6, 8)), np.ones((8, 8))).astype(np.uint8)
+            for folder, array in ((split, np.repeat(labels[..., None] * 23, 3, 2)), (f"{split}annot", labels)):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{k}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train a few steps once for all tests below."""
+    root = make_camvid(tmp_path_factory.mktemp("camvid"))
+    out = tmp_path_factory.mktemp("runs") / "one"
+    arguments = ["train", "--task", "segmentation", "--data", "camvid", "--root", root, "--out", out, "--steps", 3]
+    with pytest.MonkeyPatch.context() as patch:
+        assert pixelnet(*arguments, monkeypatch=patch) == 0
+    return out, root
+
+
+def test_run_folder_is_complete(trained):
+    out, root = trained
+    assert sorted(p.name for p in out.iterdir()) == [
+        "checkpoint-0000003",
+        "config.json",
+        "log.csv",
+        "predictions.png",
+        "scores.json",
+    ]
+    config = json.loads((out / "config.json").read_text())
+    assert config["recipe"]["task"] == "segmentation"
+    assert config["root"] == str(root)
+    assert len(json.loads((out / "scores.json").read_text())["iou"]) == 11
+    with open(out / "log.csv") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["3"]
+    assert read_photo(out / "predictions.png").shape[0] == 3
+
+
+def test_evaluate_gives_the_same_scores_again(trained, run):
+    out, _ = trained
+    before = json.loads((out / "scores.json").read_text())
+    assert run("evaluate", out) == 0
+    assert json.loads((out / "scores.json").read_text()) == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "size"), [("RGB", (61, 37)), ("L", (20, 90)), ("RGBA", (33, 33)), ("I;16", (40, 30)), ("RGB", (3, 200))]
+)
+def test_predict_writes_a_picture_of_the_same_size(trained, run, tmp_path, mode, size):
+    shape = (size[1], size[0], *{"RGB": (3,), "RGBA": (4,)}.get(mode, ()))
+    array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint16 if mode == "I;16" else np.uint8)
+    Image.fromarray(array).save(tmp_path / "photo.png")
+    assert run("predict", trained[0], tmp_path / "photo.png") == 0
+    with Image.open(tmp_path / "photo-segmentation.png") as picture:
+        assert picture.size == size
+
+
+def test_predict_turns_a_photograph_as_exif_says(trained, run, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (50, 30), "red").save(tmp_path / "photo.jpg", exif=exif)
+    assert run("predict", trained[0], tmp_path / "photo.jpg", "--out", tmp_path / "new" / "p.png") == 0
+    with Image.open(tmp_path / "new" / "p.png") as picture:
+        assert picture.size == (30, 50)
+
+
+def test_bad_input_is_one_line_and_exit_status_2(trained, run, tmp_path, capsys):
+    out, root = trained
+    (tmp_path / "text.png").write_text("no picture")
+    new = tmp_path / "new"
+    train = ["train", "--task", "segmentation", "--data", "camvid", "--out", new]
+    cases = {
+        ("train", "--task", "colour", "--data", "rooms"): "'colour' is not one of",
+        ("train", "--task", "segmentation", "--data", "rooms", "--preset", "big"): "'big' is not one of",
+        tuple(train): "root: missing, expected the folder of camvid",
+        (*train, "--root", tmp_path / "none"): "none/train: no such folder",
+        (*train, "--root", root, "--weights", "hed"): "weights: found 'hed' with the laptop preset",
+        ("train", "--task", "normals", *train[3:], "--root", root): "task: SurfaceNormals needs 'normals'",
+        (*train[:-1], out, "--root", root): "found a run in it, expected a new folder",
+        ("predict", out, tmp_path / "text.png"): "text.png: cannot be read as an image",
+        ("predict", out, tmp_path / "no.png"): "no.png: no such file",
+        ("evaluate", tmp_path): "config.json: missing",
+    }
+    for arguments, expected in cases.items():
+        assert run(*arguments) == 2, arguments
+        message = capsys.readouterr().err
+        assert expected in message, arguments
+        assert message.count("\n") == 1
+    assert not new.exists()
+
+
+def test_checkpoint_of_another_architecture(trained, run, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(trained[0], copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["recipe"]["widths"] = [8, 8, 8, 8, 8]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert run("evaluate", copy) == 2
+    assert "the checkpoint is of another architecture" in capsys.readouterr().err
+
+
+def test_debug_shows_where_an_error_comes_from(run, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        run("--debug", "evaluate", tmp_path)
+
+
+def test_resume_continues(trained, run, tmp_path):
+    root = trained[1]
+    arguments = ["train", "--task", "segmentation", "--data", "camvid", "--root", root, "--out", tmp_path / "r"]
+    assert run(*arguments, "--steps", 2) == 0
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    config["recipe"]["training"]["steps"] = 4
+    (tmp_path / "r" / "config.json").write_text(json.dumps(config))
+    assert run(*arguments, "--resume") == 0
+    assert [p.name for p in (tmp_path / "r").glob("checkpoint-*")] == ["checkpoint-0000004"]
+
+
+def test_help_teaches():
+    text = CliRunner().invoke(cli.app, ["train", "--help"]).output
+    assert "--preset" in text
+    assert "pixelnet train --task segmentation --data rooms" in text
+
+
+@pytest.mark.parametrize("task", presets.TASKS)
+@pytest.mark.parametrize("data", presets.DATASETS)
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_every_recipe_builds(task, data, name):
+    recipe = presets.preset(task, data, name, seed=3)
+    with torch.device("meta"):
+        model = presets.build_model(recipe)
+    assert model.head.num_outputs == presets.build_task(recipe).num_outputs
+    assert recipe.training.seed == 3
+    presets.build_sampler(recipe), presets.build_augment(recipe)
+
+
+def test_paper_recipe_is_the_papers():
+    recipe = presets.preset("segmentation", "camvid", "paper", "imagenet")
+    training = recipe.training
+    assert (training.images_per_step, training.points_per_image, recipe.size) == (5, 2000, (224, 224))
+    assert (training.learning_rate, training.momentum, training.weight_decay) == (1e-3, 0.9, 5e-4)
+    assert (recipe.hidden, recipe.dropout, recipe.sampler) == ((4096, 4096), 0.5, "uniform")
+
+
+def test_predicted_photo_has_its_own_size():
+    recipe = presets.preset("edges", "rooms", "laptop")
+    model, task = presets.build_model(recipe).eval(), presets.build_task(recipe)
+    assert runs.predict_photo(model, task, torch.rand(3, 500, 7), recipe.size).shape == (3, 500, 7)

@@ -1,8 +1,7 @@
 """Ray casting: where rays meet the surfaces of a furnished room, and what those surfaces are.
 
-Where a ray from a fixed point meets a plane, the inverse of the distance is linear in its direction, so one matrix
-product meets all rays with all planes. Rays from the camera find the visible surface of each pixel, with its class,
-normal and depth; rays from the lamp find the shadows. All is done by tensor operations, on a CPU or a GPU.
+Rays from the camera find the visible surface of each pixel, with its class, normal and depth; rays from the lamp find
+the shadows. All is done by tensor operations over scenes, objects and rays, on a CPU or a GPU.
 
 World frame: the origin at the centre of the room, y up, metres. Camera frame: x right, y down, z into the scene.
 
@@ -14,11 +13,10 @@ from dataclasses import dataclass
 import torch
 
 from pixelnet_edu.data.room_layouts import FACE_CLASSES
-from pixelnet_edu.data.room_tables import FAR
 
+FAR = 1e20
 NUM_FACES = len(FACE_CLASSES)
-INDEX_BITS = 31  # the low bits of an inverse distance that carry an object's index: at most 31 objects a scene
-RAYS_AT_ONCE = 4608  # so many that their meetings with all objects stay in the processor's cache
+INDEX_BITS = 31  # the low bits of a distance that carry an object's index: at most 31 objects a scene
 
 
 def pinhole(scene, size):
@@ -44,84 +42,127 @@ def to_camera(scene, vectors):
     return torch.addcmul(torch.addcmul(rotation[:, :, 0] * x, rotation[:, :, 1], y), rotation[:, :, 2], z)
 
 
-def intersect(view, directions):
-    """Inverse distances at which rays enter and leave every object.
-
-    A ray enters a convex object by the last of the planes that it enters, and leaves it by the first that it leaves.
+def intersect(boxes, rounds, origin, directions):
+    """Where rays enter and leave every object.
 
     Parameters
     ----------
-    view : Viewpoint
-        The point that the rays leave from, outside of every object.
+    boxes, rounds : (B, 8, N boxes) and (B, 6, N round) tensors
+        As in `SceneBatch`, neither empty.
+    origin : (B, 3) tensor
+        The point that all the rays of a scene leave from, outside of every object.
     directions : (B, 3, R) tensor
         Of any length: distances are multiples of it.
 
     Returns
     -------
     near, far : (B, N, R) tensors
-        A ray meets an object where `near > far` and `near > 0`, from the distance `1 / near` to `1 / far`.
+        A ray is inside an object from `near`, at least 0, to `far`. Where `near >= far` it misses.
     """
-    rays = torch.cat([directions, torch.ones_like(directions[:, :1])], 1)
-    enter, leave, top, ends, along = (view.planes @ rays).split(view.rows, 1)
-    num_boxes, num_rounds = enter.shape[1] // 3, top.shape[1]
-    near, far = torch.empty(2, len(rays), num_boxes + num_rounds, rays.shape[2], device=rays.device).unbind()
-    torch.amin(enter.unflatten(1, (3, -1)), 1, out=near[:, :num_boxes])
-    torch.amax(leave.unflatten(1, (6, -1)), 1, out=far[:, :num_boxes])
-    near_side, far_side = _quadratic_roots(view.rounds, directions, along)
-    torch.minimum(near_side, top, out=near[:, num_boxes:])
-    torch.maximum(far_side, ends.unflatten(1, (2, -1)).amax(1), out=far[:, num_boxes:])
-    return near, far
+    shape = (2, len(directions), boxes.shape[2] + rounds.shape[2], directions.shape[2])
+    near, far = torch.empty(shape, device=directions.device).unbind()
+    num_boxes = boxes.shape[2]
+    _hit_boxes(boxes, origin, directions, near[:, :num_boxes], far[:, :num_boxes])
+    _hit_rounds(rounds, origin, directions, near[:, num_boxes:], far[:, num_boxes:])
+    return near.clamp_min_(0), far
 
 
-def _quadratic_roots(rounds, directions, along):
-    """Inverse distances (B, N, R) at which rays meet the sides of round objects; equal where they miss."""
-    c, near_scale, near_shift, far_scale, is_ball = rounds.unbind(1)
-    x2, y2, z2 = directions.square()[:, :, None].unbind(1)
-    a = torch.addcmul(x2 + z2, is_ball, y2)
-    root = torch.addcmul(along * along, c, a, value=-1).clamp_min_(0).sqrt_()
-    return torch.addcmul(near_shift, root - along, near_scale), root.add_(along).mul_(far_scale)
+def _hit_slab(offset, direction, half):
+    """Where rays pass the planes at -half and +half of one axis; `direction` is overwritten."""
+    inverse = direction.reciprocal_()
+    middle = inverse * -offset
+    reach = inverse.abs_() * half
+    return middle - reach, middle.add_(reach)
+
+
+def _hit_boxes(boxes, origin, directions, near, far):
+    """Enter a box by the last slab, leave it by the first."""
+    centre, (half_x, half_y, half_z, cos, sin) = boxes[:, :3], boxes[:, 3:, :, None].unbind(1)
+    ox, oy, oz = (origin[:, :, None] - centre)[..., None].unbind(1)
+    x, y, z = directions[:, :, None].unbind(1)
+    never_zero = x.new_full((), 1 / FAR)
+    near_x, far_x = _hit_slab(cos * ox + sin * oz, torch.addcmul(never_zero, cos, x).addcmul_(sin, z), half_x)
+    near_y, far_y = _hit_slab(oy, y + never_zero, half_y)
+    torch.maximum(near_x, near_y, out=near)
+    torch.minimum(far_x, far_y, out=far)
+    turned_z = torch.addcmul(never_zero, cos, z).addcmul_(sin, x, value=-1)
+    near_z, far_z = _hit_slab(cos * oz - sin * ox, turned_z, half_z)
+    torch.maximum(near, near_z, out=near)
+    torch.minimum(far, far_z, out=far)
+
+
+def _hit_rounds(rounds, origin, directions, near, far):
+    """Roots of a quadratic equation; that of a cylinder leaves out y, and a slab cuts it off."""
+    centre, (radius, half_y, is_ball) = rounds[:, :3], rounds[:, 3:, :, None].unbind(1)
+    ox, oy, oz = (origin[:, :, None] - centre)[..., None].unbind(1)
+    x, y, z = directions[:, :, None].unbind(1)
+    ball_y = oy * is_ball
+    a = torch.addcmul(x * x + z * z, is_ball, y * y)
+    b = torch.addcmul(ox * x, oz, z).addcmul_(ball_y, y)
+    c = ox * ox + oz * oz + ball_y * oy - radius * radius
+    root = torch.addcmul(b * b, a, c, value=-1).clamp_min_(0).sqrt_()
+    scale = a.reciprocal_().neg_()
+    near_y, far_y = _hit_slab(oy, y + 1 / FAR, half_y)
+    torch.maximum((b + root).mul_(scale), near_y, out=near)
+    torch.minimum(b.sub_(root).mul_(scale), far_y, out=far)
+
+
+def _tiles(scene, origin, heights):
+    """Slices of rays with the number of boxes and of round objects that rise above the lowest point of such a ray.
+
+    `heights` (B, R) are those of the ends of the rays. The objects that matter come first in their tables.
+    """
+    tops = [table[:, 1] + table[:, 4] for table in (scene.boxes, scene.objects[:, :, 1 + scene.boxes.shape[2] :])]
+    batch, length = heights.shape
+    step = max(1024, 4608 // batch) if heights.device.type == "cpu" else length  # what a processor's cache holds
+    for start in range(0, length, step):
+        rays = slice(start, start + step)
+        lowest = torch.minimum(heights[:, rays].amin(1), origin[:, 1])[:, None]
+        boxes, rounds = (int((top > lowest).sum(1).max()) for top in tops)
+        if boxes or rounds:
+            yield rays, max(boxes, 1), max(rounds, 1)
 
 
 def first_hit(scene, directions):
     """Depth (B, R) of the first surface on each camera ray, and the index (B, R) of its object, 0 for the room."""
-    tiles = [_nearest(scene.camera, tile) for tile in directions.split(RAYS_AT_ONCE, 2)]
-    nearest, keys = (torch.cat(parts, 1) for parts in zip(*tiles, strict=True))
-    room, origin = scene.objects[:, 3:6, :1], scene.camera.origin[:, :, None]
-    wall = torch.maximum(directions / (room - origin), directions / (-room - origin)).amax(1)
-    depth = torch.maximum(nearest, wall).reciprocal_()
-    keys = torch.maximum(keys, wall.view(torch.int32).bitwise_and_(~INDEX_BITS))
-    return depth, keys.bitwise_and_(INDEX_BITS).long()
+    origin, room = scene.camera_position, scene.objects[:, 3:6, :1]
+    inverse = (directions + 1 / FAR).reciprocal_()
+    depth = torch.addcmul(inverse.abs() * room, inverse, origin[:, :, None], value=-1).amin(1)
+    index = torch.zeros_like(depth, dtype=torch.int64)
+    for rays, boxes, rounds in _tiles(scene, origin, origin[:, 1:2] + depth * directions[:, 1]):
+        near, far = intersect(scene.boxes[:, :, :boxes], scene.rounds[:, :, :rounds], origin, directions[:, :, rays])
+        numbers = torch.arange(1, near.shape[1] + 1, device=near.device, dtype=torch.int32)
+        numbers[boxes:] += scene.boxes.shape[2] - boxes
+        depth[:, rays], index[:, rays] = _nearest(near, far, depth[:, rays], numbers)
+    return depth, index
 
 
-def _nearest(view, directions):
-    """Inverse distance (B, R) of the nearest object, and its bits with the object's index in the lowest ones.
+def _nearest(near, far, wall, numbers):
+    """The nearest distance (B, R), and which object is there, 0 where the wall is nearer.
 
-    The bits of positive numbers sort as the numbers do, so one maximum finds both; a miss is negative.
+    The number of an object rides in the lowest bits of its distance, so that one minimum finds it.
     """
-    near, far = intersect(view, directions)
-    near = torch.minimum(near, torch.sub(near, far, out=far).mul_(FAR), out=near)
-    nearest = near.amax(1)
-    numbers = torch.arange(1, near.shape[1] + 1, device=near.device, dtype=torch.int32)[:, None]
-    return nearest, near.view(torch.int32).bitwise_and_(~INDEX_BITS).bitwise_or_(numbers).amax(1)
+    near.add_(torch.sub(near, far, out=far).add_(1e-7).clamp_min_(0), alpha=FAR)
+    depth = torch.minimum(near.amin(1), wall)
+    keys = near.view(torch.int32).bitwise_and_(~INDEX_BITS).bitwise_or_(numbers[:, None]).amin(1)
+    return depth, torch.minimum(keys, wall.view(torch.int32) & ~INDEX_BITS).bitwise_and_(INDEX_BITS)
 
 
-def shadows(view, directions, lamp_angle):
-    """How much of the lamp is hidden, in [0, 1], (B, 1, R), from hits at the ends of `directions` (B, 3, R).
+def shadows(scene, position, lamp_angle):
+    """How much of the lamp is hidden, in [0, 1], (B, 1, R), from each `position` (B, 3, R).
 
     The longer the way through an object the darker; the further the object from the hit, and the larger the lamp
     seems (`lamp_angle`, (B, 1, R), radians), the more slowly it gets dark: a shadow is sharp where it begins.
     """
-    rays = zip(directions.split(RAYS_AT_ONCE, 2), lamp_angle.split(RAYS_AT_ONCE, 2), strict=True)
-    return torch.cat([_shadow(view, *tile) for tile in rays], 2).clamp_(0, 1)
-
-
-def _shadow(view, directions, lamp_angle):
-    """The deepest shadow that any object casts, (B, 1, R)."""
-    near, far = intersect(view, directions)
-    leave = far.clamp_min_(1)
-    softness = 2 * lamp_angle
-    blur = torch.addcmul(2e-3 - softness, softness, leave)
-    return near.sub_(leave).div_(blur).amax(1, keepdim=True)
+    origin = scene.lamp_position
+    directions, softness = position - origin[:, :, None], 2 * lamp_angle
+    hidden = torch.zeros_like(lamp_angle)
+    for rays, boxes, rounds in _tiles(scene, origin, position[:, 1]):
+        near, far = intersect(scene.boxes[:, :, :boxes], scene.rounds[:, :, :rounds], origin, directions[:, :, rays])
+        leave, soft = far.clamp_max_(1), softness[..., rays]
+        blur = torch.addcmul(soft + 2e-3, soft, leave, value=-1)
+        hidden[..., rays] = leave.sub_(near).div_(blur).amax(1, keepdim=True)
+    return hidden.clamp_(0, 1)
 
 
 @dataclass(frozen=True)
@@ -141,7 +182,7 @@ class Hits:
 def trace(scene, directions):
     """Follow camera rays (B, 3, R) to the first surface: `Hits`."""
     depth, index = first_hit(scene, directions)
-    position = torch.addcmul(scene.camera.origin[:, :, None], depth[:, None], directions)
+    position = torch.addcmul(scene.camera_position[:, :, None], depth[:, None], directions)
     columns = lookup(scene.objects, index)
     cos, sin, is_round, is_ball, facing = columns[:, 6:].unbind(1)
     local = _turn(position - columns[:, :3], cos, sin)
@@ -175,7 +216,7 @@ def _normals(unit, is_round, is_ball, facing):
     y_term = torch.addcmul(y2, is_ball, x2 + z2)
     z_term = torch.addcmul(z2, is_round, x2).addcmul_(is_ball, y2)
     terms = torch.stack([x_term, y_term, z_term], 1)
-    active = (terms >= 0.999999 * terms.amax(1, keepdim=True)).to(unit.dtype)
+    active = torch.ge(terms, terms.amax(1, keepdim=True) * 0.999999, out=terms)
     normal = unit * active
     normal.mul_((facing * normal.square().sum(1).rsqrt_())[:, None])
     x, y, z = normal.unbind(1)
@@ -187,12 +228,13 @@ def _pictures(pictures, position, material):
     """How far inside a picture each hit lies (B, R), and which picture it is (B, R), counted from 1; 0 for none."""
     face, u, v, half_u, half_v = pictures[..., None].unbind(1)
     x, y, z = position[:, :, None].unbind(1)
-    material = material[:, None]
-    along = torch.where((material == 2) | (material == 4), z, x)
+    on_wall = material[:, None].to(face.dtype)
+    # The walls at both ends of x have numbers 2 and 4, those at the ends of z have 0 and 6.
+    along = torch.lerp(z, x, (on_wall - 3).abs_().sub_(1).clamp_(0, 1))
     beyond = torch.maximum((along - u).abs_().sub_(half_u), (y - v).abs_().sub_(half_v))
-    inset = (material - face).abs_().mul_(-FAR).sub_(beyond)
+    inset = (on_wall - face).abs_().mul_(-FAR).sub_(beyond)
     numbers = torch.arange(1, pictures.shape[2] + 1, device=face.device)[:, None]
-    return inset.amax(1), ((inset > 0) * numbers).amax(1)
+    return inset.amax(1), torch.gt(inset, 0, out=beyond).mul_(numbers).amax(1).long()
 
 
 def boundaries(surface):

@@ -124,7 +124,7 @@ def trinket(rng, top):
     return Piece(0, 0, **{kind: [(x, y + half, z, slender, half, slender)]})
 
 
-FURNITURE = {cabinet: 3, crates: 3, table: 1.5, bench: 2, sofa: 3, chair: 1.5}
+FURNITURE = {cabinet: 3.5, crates: 3, table: 1.2, bench: 2, sofa: 3, chair: 1.2}
 ROUND_FURNITURE = {drum: 3, floor_lamp: 2, column: 2}
 
 
@@ -155,7 +155,7 @@ def furnish(rng, room, camera, yaw):
         if place is None:
             continue
         _add(parts, piece, place, room, number)
-        if piece.tops and rng.random() < 0.6:
+        if piece.tops and rng.random() < 0.5:
             _add(parts, trinket(rng, rng.choice(piece.tops)), place, room, -1 - number)
     return parts
 

@@ -20,6 +20,7 @@ GEOMETRY_COLUMNS = 8  # centre, half extents, cosine and sine of the rotation ab
 PICTURE_COLUMNS = 5  # face of the room, centre along the wall and in height, half extents
 MATERIAL_COLUMNS = 16  # light, dark, wave, stretch (3 each), sharpness, bend, grain, gloss
 WAVE_COLUMN = 6
+KINDS = (*["plain"] * 4, "checks", "checks", "stripes", "stripes", *["speckles"] * 2, *["wood"] * 2)
 CLASSES = ("floor", "ceiling", "wall", "box", "cylinder", "ball", "picture")
 FLOOR, CEILING, WALL, BOX, CYLINDER, BALL, PICTURE = range(len(CLASSES))
 # A flat face is numbered 3 + n . (1, 2, 3) by its axis-aligned unit normal n, a curved one 3; here of the room.
@@ -136,7 +137,7 @@ def _random_palette(rng):
 def _random_colour(rng, palette, low=0.35, high=0.95):
     """A colour of the palette, its brightness drawn, as linear light."""
     hue, saturation = rng.choice(palette)
-    rgb = hsv_to_rgb((hue + rng.gauss(0, 0.015)) % 1, saturation * rng.uniform(0.6, 1.1), rng.uniform(low, high))
+    rgb = hsv_to_rgb((hue + rng.gauss(0, 0.015)) % 1, saturation * rng.uniform(0.5, 1.0), rng.uniform(low, high))
     return [channel * channel for channel in rgb]
 
 
@@ -154,7 +155,7 @@ def random_material(rng, palette, extents):
     dark = [channel * rng.uniform(0.3, 0.75) for channel in light]
     if rng.random() < 0.35:
         dark = _random_colour(rng, palette, 0.25, 0.8)
-    kind = rng.choices(("plain", "checks", "stripes", "speckles", "wood"), (4, 1.5, 1.5, 2, 2.5))[0]
+    kind = rng.choice(KINDS)
     axes, cell, sharpness, bend, grain, stretch = _pattern(rng, kind, max(extents))
     if kind in ("plain", "speckles"):
         dark = [channel * 0.7 for channel in light]
@@ -186,7 +187,7 @@ def _pattern(rng, kind, extent):
 
 
 def _room_materials(rng, palette):
-    """Seven rows: walls at far z, ceiling, right wall, (unused), left wall, floor, wall at near z."""
+    """Seven rows: the wall behind the camera, ceiling, right wall, (unused), left wall, floor, the wall ahead."""
     size = (1.6, 1.6, 1.6)
     wall, floor, ceiling = (random_material(rng, palette, size) for _ in range(3))
     accent = random_material(rng, palette, size) if rng.random() < 0.3 else wall

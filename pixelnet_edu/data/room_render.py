@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from pixelnet_edu.data import raycast
 from pixelnet_edu.data.room_tables import stack_layouts
 
+FRAME = 0.04  # metres at the border of a picture that have its dark colour
 NOISE_TILE = 128
 LENS_BLUR = 0.2  # the share of a pixel's light that falls on its neighbours, along each axis
 NOISE_STARTS = 1 << 20  # as many different beginnings of the sensor noise
@@ -46,14 +47,14 @@ def render(layouts, size, device="cpu"):
     >>> scenes["image"].shape, scenes["normals"].shape
     (torch.Size([2, 3, 24, 32]), torch.Size([2, 3, 24, 32]))
     """
-    with torch.inference_mode():
+    with torch.no_grad():
         scene = stack_layouts(layouts, device)
         hits = raycast.trace(scene, raycast.camera_rays(scene, size))
         focal, *centre = raycast.pinhole(scene, size)
         centre = torch.tensor(centre, device=device)
         return {
             "image": develop(shade(scene, hits, 1 / focal).unflatten(2, size), scene.sensor),
-            "labels": scene.classes[hits.material].unflatten(1, size),
+            "labels": scene.classes.gather(1, hits.material).unflatten(1, size),
             "normals": raycast.to_camera(scene, hits.normal).unflatten(2, size),
             "edges": raycast.boundaries(hits.surface.unflatten(1, size)),
             "depth": hits.depth.unflatten(1, size),
@@ -68,10 +69,10 @@ def shade(scene, hits, pixel_angle):
     """
     columns = raycast.lookup(scene.materials, hits.material)
     colour, radius = scene.light[:, :3, None], scene.light[:, 3:, None]
-    to_light = scene.lamp.origin[:, :, None] - hits.position
+    to_light = scene.lamp_position[:, :, None] - hits.position
     distance2 = _dot(to_light, to_light)
     distance = distance2.sqrt()
-    visible = 1 - raycast.shadows(scene.lamp, -to_light, radius / distance)
+    visible = 1 - raycast.shadows(scene, hits.position, radius / distance)
     power = visible / (distance2 + 1)
     lambert = _dot(hits.normal, to_light).clamp_min_(0) / distance * power
     light = torch.addcmul(_ambient(scene, hits), lambert, colour)
@@ -111,8 +112,8 @@ def texture(columns, hits, footprint):
     contrast = torch.minimum(sharpness, (wave * footprint).reciprocal_())
     pattern = waves.mul_(contrast).clamp_(-1, 1).prod(1, keepdim=True)
     blend = torch.addcmul(0.5 + 0.5 * pattern, grain, noise)
-    in_frame = (hits.inset > 0) & (hits.inset < 0.04)
-    return torch.lerp(dark, light, blend.masked_fill_(in_frame[:, None], 0)).clamp_min_(0.01)
+    blend *= ((hits.inset - FRAME / 2).abs_() - FRAME / 2).mul_(raycast.FAR).clamp_(0, 1)[:, None]
+    return torch.lerp(dark, light, blend).clamp_min_(0.01)
 
 
 def smooth_noise(point):
@@ -140,18 +141,19 @@ def develop(radiance, sensor):
     """Turn radiance (B, 3, H, W) into a slightly blurred and noisy picture in [0, 1], as a camera does."""
     exposure, noise, start = sensor[:, :, None, None, None].unbind(1)
     exposed = radiance * exposure
-    picture = _blur(_blur(exposed.div_(exposed + 0.6).mul_(1.3).sqrt_()).mT).mT
+    picture = exposed.div_(exposed + 0.6).mul_(1.3).sqrt_()
+    _blur_(picture)
+    _blur_(picture.mT)
     count = picture[0].numel()
     windows = _sensor_noise(NOISE_STARTS + count, picture.device).unfold(0, count, 1)
     grain = windows.index_select(0, start.flatten().long()).view(picture.shape)
     return picture.addcmul_(noise, grain).clamp_(0, 1)
 
 
-def _blur(picture):
-    """Mix each pixel (B, 3, H, W) with its upper and lower neighbour, as a lens does."""
-    padded = F.pad(picture, (0, 0, 1, 1), mode="replicate")
-    neighbours = (padded[..., 2:, :] + padded[..., :-2, :]).mul_(0.5)
-    return torch.lerp(picture, neighbours, LENS_BLUR)
+def _blur_(picture):
+    """Mix each pixel of (B, 3, H, W), in place, with its upper and lower neighbour, as a lens does."""
+    neighbours = (picture[..., 2:, :] + picture[..., :-2, :]).mul_(0.5)
+    picture[..., 1:-1, :].lerp_(neighbours, LENS_BLUR)
 
 
 @lru_cache(maxsize=4)

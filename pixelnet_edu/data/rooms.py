@@ -2,13 +2,14 @@
 
 They need no download and share one picture between the three tasks of the paper. Scene i of a seed is the same in
 any order, in any process, at any size and with or without a cache. `room_layouts` draws the rooms, `raycast` and
-`room_shading` draw the pictures; this module makes a data set of them and keeps it on disk.
+`room_render` draw the pictures; this module makes a data set of them and keeps it on disk.
 
 Shape legend: N scenes, K = 7 classes, H x W pixels.
 """
 
+import math
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from pixelnet_edu.data.room_render import render
 RENDERER_VERSION = 1  # part of the name of a cache: raise it when a scene changes
 MAX_DEPTH = 16.0  # metres; no room has a longer diagonal
 SMALLEST_SIDE = 8
-PIXELS_AT_ONCE = 1 << 20  # rendered together on an accelerator; a CPU is fastest one scene at a time
+PIXELS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 20}  # rendered together
 
 
 class RoomScenes(Dataset):
@@ -102,10 +103,15 @@ class RoomScenes(Dataset):
         return self.num_scenes
 
     def __getitem__(self, index):
-        if not 0 <= index < self.num_scenes:
-            raise IndexError(f"scene {index} is not in 0..{self.num_scenes - 1}; raise num_scenes for more scenes")
-        record = self._render([index])[0] if self._records is None else self._records[index]
-        return {**unpack(record), "name": f"room-{index:06d}"}
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices):
+        """Samples of several scenes, which a data loader asks for; to render them together is faster."""
+        for index in indices:
+            if not 0 <= index < self.num_scenes:
+                raise IndexError(f"scene {index} is not in 0..{self.num_scenes - 1}; raise num_scenes for more scenes")
+        records = self._rendered(indices) if self._records is None else (self._records[i] for i in indices)
+        return [{**unpack(record), "name": f"room-{i:06d}"} for i, record in zip(indices, records, strict=True)]
 
     def __reduce__(self):
         """Worker processes map the cache again instead of receiving a copy of it."""
@@ -115,9 +121,12 @@ class RoomScenes(Dataset):
         """What stands where in scene `index`: a `RoomLayout`, as `room_render.render` takes it."""
         return random_layout(self.seed, index)
 
-    def _render(self, indices):
-        """Records of scenes that are rendered together."""
-        return pack(render([self.layout(i) for i in indices], self.size, self.device), self.seed, indices)
+    def _rendered(self, indices):
+        """Render some scenes, as many together as suits the device, and yield their records."""
+        at_once = max(1, PIXELS_AT_ONCE.get(self.device.type, 1 << 18) // math.prod(self.size))
+        for start in range(0, len(indices), at_once):
+            some = indices[start : start + at_once]
+            yield from pack(render([self.layout(i) for i in some], self.size, self.device), self.seed, some)
 
     @property
     def cache_path(self):
@@ -147,23 +156,19 @@ class RoomScenes(Dataset):
 
     def _write_cache(self):
         """Render every scene into a file beside the cache, then give it its name in one step."""
-        handle, temporary = tempfile.mkstemp(dir=self.cache_dir, prefix="rooms-", suffix=".part")
-        os.close(handle)
+        temporary = self.cache_path.with_suffix(f".{uuid.uuid4().hex}.part")
         try:
             self._write_records(temporary)
             os.replace(temporary, self.cache_path)
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     def _write_records(self, path):
         """Render every scene into the file at `path`."""
         records = np.lib.format.open_memmap(path, "w+", record_dtype(self.size), (self.num_scenes,))
-        at_once = 1 if self.device.type == "cpu" else max(1, PIXELS_AT_ONCE // (self.size[0] * self.size[1]))
-        with tqdm(total=self.num_scenes, desc="rendering rooms", unit="scene", delay=1) as progress:
-            for start in range(0, self.num_scenes, at_once):
-                indices = range(start, min(start + at_once, self.num_scenes))
-                records[start : indices.stop] = self._render(indices)
-                progress.update(len(indices))
+        scenes = self._rendered(range(self.num_scenes))
+        for index, record in enumerate(tqdm(scenes, "rendering rooms", self.num_scenes, unit="scene", delay=1)):
+            records[index] = record
         records.flush()
 
 

@@ -34,7 +34,7 @@ BROKEN = {
     "a warning": (code("f()", stderr()), "prints to stderr"),
     "a home folder": (code("f()", "saved in /home/ada/run\n"), "path of one machine: '/home/ada/run'"),
     "a mac folder": (code("f()", "saved in '/Users/ada/run'\n"), "path of one machine"),
-    "a path in HTML": (code("f()", html("<p>/tmp/x.png</p>")), "path of one machine"),
+    "a path in HTML": (code("f()", html("<p>/mnt/x.png</p>")), "path of one machine"),
     "a long cell": (code("\n".join(f"x{n} = {n}" for n in range(26))), "26 lines of code, expected at most 25"),
     "a skip by comment": (code("# NBVAL_IGNORE_OUTPUT\nf()", "1\n"), "the only exemption is the tag"),
     "a skip by tag": (code("f()", "1\n", tags=("nbval-skip",)), "the only exemption is the tag"),

@@ -101,9 +101,9 @@ def _laptop(task: str, data: str) -> Preset:
     """A recipe for two cores."""
     size = {"rooms": (96, 96), "camvid": (180, 240)}[data]
     training = TrainingConfig(
-        steps={"rooms": 1500, "camvid": 2500}[data],
+        steps={"rooms": 3500, "camvid": 3500}[data],
         points_per_image=round(0.04 * size[0] * size[1]),
-        learning_rate=0.1,
+        learning_rate=0.2,
         schedule="onecycle",
         checkpoint_every=500,
         precision="bf16" if has_fast_bf16() else "no",
@@ -112,11 +112,11 @@ def _laptop(task: str, data: str) -> Preset:
         task,
         data,
         "laptop",
-        sampler={"segmentation": "uniform", "normals": "uniform", "edges": "balanced"}[task],
+        sampler={"segmentation": "square-root", "normals": "uniform", "edges": "uniform"}[task],
         size=size,
-        hidden=(128,),
+        hidden=(256,),
         dropout=0.0,
-        scale=(1.0, 1.5),
+        scale={"rooms": (1.0, 1.0), "camvid": (1.0, 1.5)}[data],
         training=training,
     )
 

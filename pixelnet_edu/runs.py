@@ -27,7 +27,27 @@ from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_model, build_task
 from pixelnet_edu.training import TrainingConfig
 
+RECORDS = Path(__file__).parent / "records"
 GAP = 4  # white pixels between the tiles of a picture
+
+
+def recorded(name: str) -> Path:
+    """Return the folder of a run that the package ships, such as ``"rooms-normals"``.
+
+    Raises
+    ------
+    ValueError
+        For a run that it does not ship.
+
+    Examples
+    --------
+    >>> load_run(recorded("rooms-normals"))[0].task
+    'normals'
+    """
+    folders = {path.parent.name: path.parent for path in RECORDS.glob("*/config.json")}
+    if name not in folders:
+        raise ValueError(f"name: found {name!r}, expected one of {', '.join(sorted(folders))}")
+    return folders[name]
 
 
 def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:

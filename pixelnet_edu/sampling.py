@@ -18,7 +18,7 @@ from torch import Tensor
 from pixelnet_edu.allocation import VOID, allocate, count_strata, fill_shares
 from pixelnet_edu.drawing import PixelSample, draw, points_of, read_at, uniform_like
 
-ALLOCATIONS = ("proportional", "equal", "neyman")
+ALLOCATIONS = ("proportional", "square-root", "equal", "neyman")
 
 
 class UniformSampler:
@@ -48,8 +48,9 @@ class StratifiedSampler:
 
     Parameters
     ----------
-    allocation : "proportional", "equal", "neyman" or a sequence of int
-        How many pixels of each stratum: as many as its share of the image; the same number; in proportion to size
+    allocation : "proportional", "square-root", "equal", "neyman" or a sequence of int
+        How many pixels of each stratum: as many as its share of the image; in proportion to the square root of its
+        size, half way to equal (Bankier, The American Statistician 1988); the same number; in proportion to size
         times spread (Neyman's, the smallest variance); or fixed counts, such as ``(10, 5, 2)``. Each stratum that an
         image has gives at least one pixel (unless its fixed count is 0); a stratum smaller than its share gives what
         it has, and the rest is shared among the others.
@@ -97,6 +98,8 @@ class StratifiedSampler:
         """Return the relative share of each stratum, (B, S)."""
         if self.allocation == "proportional":
             return sizes.double()
+        if self.allocation == "square-root":
+            return sizes.double().sqrt()
         if self.allocation == "equal":
             return (sizes > 0).double()
         if self.allocation == "neyman":

@@ -119,6 +119,7 @@ def test_stratified_variance_is_below_uniforms_by_the_closed_form():
     ("allocation", "spreads", "expected"),
     [
         ("proportional", None, [10, 5, 2]),
+        ("square-root", None, [8, 6, 3]),
         ("equal", None, [6, 6, 5]),
         ((3, 4, 10), None, [3, 4, 10]),
         ("neyman", (1.0, 1.0, 1.0), [10, 5, 2]),

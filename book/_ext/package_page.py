@@ -1,4 +1,4 @@
-"""Let the page of the package show how its samplers are called and its data sets are read."""
+"""The page of the package: its look, and how samplers are called and data sets are read."""
 
 from sphinx.application import Sphinx
 
@@ -12,5 +12,6 @@ def show_calls(app: Sphinx, what: str, name: str, obj, skip: bool, options) -> b
 
 def setup(app: Sphinx) -> dict:
     """Register the extension with Sphinx."""
+    app.add_css_file("package_page.css", priority=910)
     app.connect("autodoc-skip-member", show_calls)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -63,7 +63,8 @@ class MLPHead(nn.Module):
         self.in_channels, self.num_outputs = in_channels, num_outputs
         layers: list[nn.Module] = []
         for width in hidden:
-            layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+            layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True)]
+            layers += [nn.Dropout(dropout)] if dropout else []
             in_channels = width
         self.layers = nn.Sequential(*layers, nn.Linear(in_channels, num_outputs))
 

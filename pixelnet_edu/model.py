@@ -47,6 +47,7 @@ class PixelNet(nn.Module):
                 "the backbone's hypercolumn_channels"
             )
         self.backbone, self.head = backbone, head
+        self.to(memory_format=torch.channels_last)  # a pixel's channels lie side by side, as hypercolumns read them
 
     def forward(self, images: Tensor, points: Tensor) -> Tensor:
         """Predict at the points.

@@ -101,7 +101,7 @@ def _laptop(task: str, data: str) -> Preset:
     """A recipe for two cores."""
     size = {"rooms": (96, 96), "camvid": (180, 240)}[data]
     training = TrainingConfig(
-        steps={"rooms": 3000, "camvid": 3500}[data],
+        steps={"rooms": 3000, "camvid": 3000}[data],
         points_per_image=round(0.04 * size[0] * size[1]),
         learning_rate={"rooms": 0.3, "camvid": 0.2}[data],
         schedule="onecycle",

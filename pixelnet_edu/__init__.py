@@ -16,7 +16,7 @@ _HOME = {
     "hypercolumns": ("sample_hypercolumns", "dense_hypercolumns"),
     "heads": ("LinearHead", "MLPHead"),
     "model": ("PixelNet",),
-    "allocation": ("allocate", "spatial_strata"),
+    "allocation": ("allocate", "color_strata", "spatial_strata"),
     "sampling": (
         "UniformSampler",
         "StratifiedSampler",

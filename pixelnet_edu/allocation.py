@@ -31,6 +31,30 @@ def spatial_strata(height: int, width: int, rows: int, columns: int) -> Tensor:
     return row[:, None] * columns + column
 
 
+def color_strata(image: Tensor, num_strata: int, seed: int = 0) -> Tensor:
+    """Divide an image into clusters of similar colour by k-means, (3, H, W) -> (H, W) int64.
+
+    Raises
+    ------
+    ValueError
+        For less than 1 or more than 255 strata.
+
+    Examples
+    --------
+    >>> image = torch.zeros(3, 1, 4)
+    >>> image[:, 0, 2:] = 1
+    >>> color_strata(image, 2)[0].bincount().tolist()
+    [2, 2]
+    """
+    from scipy.cluster.vq import kmeans2
+
+    if not 1 <= num_strata <= VOID:
+        raise ValueError(f"num_strata: found {num_strata}, expected 1 to {VOID}")
+    pixels = image.flatten(1).T.double().cpu().numpy()
+    _, cluster = kmeans2(pixels, num_strata, minit="++", rng=seed)
+    return torch.from_numpy(cluster).long().view(image.shape[1:])
+
+
 def count_strata(strata: Tensor, num_strata: int) -> Tensor:
     """Count the pixels of each stratum, (B, H, W) -> (B, S); void pixels count nowhere.
 

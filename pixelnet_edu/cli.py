@@ -60,7 +60,8 @@ def train(
     if not resume:
         runs.create_folder(out, recipe, root)
     sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
-    fit(model, target, training, sampler, recipe.training, augment, folder=out, resume=resume)
+    validation = presets.build_validation(recipe, root)
+    fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
     _report(out, model, target, test)
 
 

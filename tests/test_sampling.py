@@ -12,6 +12,7 @@ from pixelnet_edu import (
     PatchSampler,
     StratifiedSampler,
     UniformSampler,
+    color_strata,
     horvitz_thompson_mean,
     spatial_strata,
 )
@@ -194,6 +195,16 @@ def test_hard_pixels_are_drawn_more_often():
     hard = points[..., 1] == 0
     assert float(hard.float().mean()) == pytest.approx(0.25 * 0.1 + 0.75 * 100 / 190, abs=0.01)
     assert float(probabilities[hard].mean()) > 5 * float(probabilities[~hard].mean())
+
+
+def test_color_strata_are_the_colours():
+    labels, _ = three_strata()
+    image = torch.tensor([[0.9, 0.8, 0.1], [0.1, 0.4, 0.9], [0.9, 0.4, 0.7]])[labels[0]].permute(2, 0, 1)
+    strata = color_strata(image + 0.01 * torch.rand(image.shape, generator=generator()), 3)
+    assert sorted(strata.flatten().bincount().tolist()) == [50, 125, 250]
+    assert color_strata(image, 3).equal(color_strata(image, 3))
+    with pytest.raises(ValueError, match="num_strata: found 300"):
+        color_strata(image, 300)
 
 
 def test_spatial_strata_cover_the_image_evenly():

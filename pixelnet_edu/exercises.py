@@ -1,4 +1,4 @@
-"""The self-check of an exercise: one line that says right, or what was found and what was expected.
+"""The self-check of an exercise: one line that says right, or what was found and what is wrong with it.
 
 A wrong answer never raises, so that a notebook runs to its end before any exercise is solved.
 """
@@ -45,21 +45,24 @@ def check(title: str, answer, expected, inputs: Sequence[tuple] = (), hint: str 
     Exercise 1: right.
     True
     >>> check("Exercise 1", 425 / 17, 17, hint="Multiply by 4 %.")
-    Exercise 1: not yet - found 25, expected 17. Multiply by 4 %.
+    Exercise 1: not yet - found 25, which is too large. Multiply by 4 %.
     False
     >>> check("Exercise 2", lambda x, stride: x / stride, lambda x, stride: (x - (stride - 1) / 2) / stride,
     ...       inputs=[(0, 1), (15.5, 8)])
     Exercise 2: not yet - for input (15.5, 8) found 1.9375, expected 1.5.
     False
     >>> check("Exercise 3", ..., 3)
-    Exercise 3: your turn - set `answer`.
+    Exercise 3: your turn - set your answer.
     False
     """
     if callable(expected) != bool(inputs):
         raise TypeError("inputs: expected one tuple of arguments for each call if `expected` is a function, else none")
-    problem = _try_inputs(answer, expected, inputs) if inputs else _difference(answer, expected)
+    if inputs:
+        problem = _try_inputs(answer, expected, inputs)
+    else:
+        problem = _side(answer, expected) or _difference(answer, expected)
     if _is_open(answer) or problem == _OPEN:
-        print(f"{title}: your turn - set `answer`.")
+        print(f"{title}: your turn - {'write the function' if inputs else 'set your answer'}.")
     elif problem:
         print(f"{title}: not yet - {problem}. {hint}".rstrip())
     else:
@@ -89,6 +92,19 @@ def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple])
         if problem := _difference(found, right):
             return f"for input {_show(arguments)} {problem}"
     return None
+
+
+def _side(found, expected) -> str | None:
+    """Say on which side of the expected number a wrong one lies, without giving the right one away."""
+    if not (_is_real(found) and _is_real(expected)) or not _difference(found, expected):
+        return None
+    one, other = _array(found).item(), _array(expected).item()
+    return f"found {_show(one)}, which is too {'large' if one > other else 'small'}"
+
+
+def _is_real(value) -> bool:
+    """Whether the value is a single real number, not a truth value and not NaN."""
+    return _is_numeric(value) and _array(value).ndim == 0 and _array(value).dtype.kind in "iuf" and value == value
 
 
 def _difference(found, expected) -> str | None:

@@ -41,8 +41,8 @@ def test_right_answers(capsys, answer, expected):
 @pytest.mark.parametrize(
     ("answer", "expected", "line"),
     [
-        (18, 17, "found 18, expected 17."),
-        (0.4155, 0.4151, "found 0.4155, expected 0.4151."),
+        (18, 17, "found 18, which is too large."),
+        (0.415, 0.4151, "found 0.415, which is too small."),
         (1, True, "found 1, expected True."),
         (True, 1, "found True, expected 1."),
         ("17", 17, "found '17', expected 17."),
@@ -70,8 +70,8 @@ def test_hint_follows_a_wrong_answer_only(capsys):
 
 @pytest.mark.parametrize("answer", [None, ...])
 def test_open_answers(capsys, answer):
-    assert verdict(capsys, answer, 3) == "your turn - set `answer`."
-    assert verdict(capsys, answer, abs, inputs=[(1,)]) == "your turn - set `answer`."
+    assert verdict(capsys, answer, 3) == "your turn - set your answer."
+    assert verdict(capsys, answer, abs, inputs=[(1,)]) == "your turn - write the function."
 
 
 def position(x, stride):
@@ -91,8 +91,8 @@ def failing(x, stride):
     [
         (lambda x, stride: x / stride - 0.5 + 0.5 / stride, "right."),
         (lambda x, stride: x / stride, "not yet - for input (15.5, 8) found 1.9375, expected 1.5."),
-        (lambda x, stride: ..., "your turn - set `answer`."),
-        (unfinished, "your turn - set `answer`."),
+        (lambda x, stride: ..., "your turn - write the function."),
+        (unfinished, "your turn - write the function."),
         (failing, "not yet - for input (0, 1) your function raised ZeroDivisionError: division by zero."),
         (3, "not yet - found 3, expected a function."),
     ],

@@ -24,7 +24,7 @@ def spatial_strata(height: int, width: int, rows: int, columns: int) -> Tensor:
     >>> spatial_strata(2, 4, rows=1, columns=2).tolist()
     [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
-    if rows * columns > VOID or rows > height or columns > width:
+    if rows * columns > VOID or not (1 <= rows <= height and 1 <= columns <= width):
         raise ValueError(f"rows, columns: found {rows} x {columns}, expected at most 255 cells and one pixel in each")
     row = torch.arange(height) * rows // height
     column = torch.arange(width) * columns // width

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
 
@@ -34,9 +34,12 @@ def newest_checkpoint(folder: Path) -> Path:
 
 
 def check_weights(model: torch.nn.Module, path: Path) -> None:
-    """Raise ValueError unless a safetensors file has exactly the model's tensors."""
-    with safe_open(path, "pt") as file:
-        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    """Raise ValueError unless a safetensors file is whole and has exactly the model's tensors."""
+    try:
+        with safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}); the checkpoint is damaged, train again") from error
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):

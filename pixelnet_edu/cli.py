@@ -49,20 +49,22 @@ def train(
         pixelnet train --task segmentation --data camvid --root CamVid
     """
     out = out or Path("runs") / f"{task}-{data}-{preset}"
+    recipe = presets.preset(task, data, preset, weights, steps, seed)
     if resume:
-        recipe, root = runs.read_config(out)
-    else:
-        recipe = presets.preset(task, data, preset, weights, steps, seed)
+        recipe, stored = runs.read_config(out)
+        root = root or stored
+        if (task, data, preset) != (recipe.task, recipe.data, recipe.name):
+            raise ValueError(f"{out}: found a run of {recipe.task}, {recipe.data}, {recipe.name}; resume it as that")
     training, test = (presets.build_data(recipe, root, split) for split in ("train", "test"))
+    validation = presets.build_validation(recipe, root)
     model, target = presets.build_model(recipe), presets.build_task(recipe)
     for dataset in (training, test):
         target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
     if not resume:
         runs.create_folder(out, recipe, root)
     sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
-    validation = presets.build_validation(recipe, root)
     fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
-    _report(out, model, target, test)
+    _report(out, model, target, test, suffix="")
 
 
 @app.command()
@@ -73,7 +75,8 @@ def evaluate(
 ) -> None:
     """Score a trained network again and redraw its picture of predictions."""
     recipe, trained_on, model, task = runs.load_run(run)
-    _report(run, model, task, presets.build_data(recipe, root or trained_on, split))
+    suffix = "" if split == "test" else f"-{split}"
+    _report(run, model, task, presets.build_data(recipe, root or trained_on, split), suffix)
 
 
 @app.command()
@@ -91,16 +94,16 @@ def predict(
     print(f"wrote {out}")
 
 
-def _report(folder: Path, model, task, dataset) -> None:
+def _report(folder: Path, model, task, dataset, suffix: str) -> None:
     """Score, print the numbers, write them and the picture."""
     scores = score(model, task, dataset, progress=True)
-    runs.write_results(folder, model, task, dataset, scores)
+    runs.write_results(folder, model, task, dataset, scores, suffix)
     for name, value in scores.items():
         if isinstance(value, float):
             print(f"{name:>18} {value:.4f}")
     for name, value in zip(getattr(task, "classes", ()), scores.get("iou", ()), strict=False):
         print(f"{'iou ' + name:>18} {value:.4f}")
-    print(f"wrote {folder}/scores.json and {folder}/predictions.png")
+    print(f"wrote {folder}/scores{suffix}.json and {folder}/predictions{suffix}.png")
 
 
 def main() -> None:
@@ -120,5 +123,6 @@ def _fail(message: str, error: Exception) -> None:
     """Print one line and exit with 2; with --debug, show the traceback."""
     if "--debug" in sys.argv:
         raise error
-    print(f"pixelnet: {' '.join(message.split())}", file=sys.stderr)
+    if message:  # `pixelnet` alone has printed its help and has nothing to add
+        print(f"pixelnet: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)

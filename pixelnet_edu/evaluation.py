@@ -5,7 +5,6 @@ Shapes: K outputs, H x W pixels.
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
@@ -17,9 +16,7 @@ from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNorma
 Task = SemanticSegmentation | SurfaceNormals | EdgeDetection
 
 
-def evaluate(
-    model: PixelNet, task: Task, dataset: Dataset, progress: bool = False, device: torch.device | str | None = None
-) -> dict:
+def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = False) -> dict:
     """Predict every image of a data set and score the predictions.
 
     Parameters
@@ -32,8 +29,6 @@ def evaluate(
         Samples with ``image`` and the task's target.
     progress : bool
         Whether to draw a progress bar.
-    device : device, optional
-        Where to compute; by default where the model's parameters are.
 
     Returns
     -------
@@ -48,13 +43,16 @@ def evaluate(
     """
     if not len(dataset):
         raise ValueError("dataset: found no samples, expected at least one to score")
-    device = device or next(model.parameters()).device
     update, scores = _meter(task)
     for index in tqdm(range(len(dataset)), desc="evaluate", disable=not progress, leave=False):
         sample = dataset[index]
-        outputs = model.predict(sample["image"][None].to(device))
-        update(task.decode(outputs).cpu(), target_of(sample, task)[None])
+        update(task.decode(predict_one(model, sample["image"])), target_of(sample, task)[None])
     return scores()
+
+
+def predict_one(model: PixelNet, image: Tensor) -> Tensor:
+    """Predict one image (3, H, W) where the model is; return the outputs (1, K, H, W) on the CPU."""
+    return model.predict(image[None].to(next(model.parameters()).device)).cpu()
 
 
 def target_of(sample: dict, task: Task) -> Tensor:

@@ -86,8 +86,10 @@ def _resize(features: Tensor, level: Level, size: tuple[int, int]) -> Tensor:
         (2 * column + 1) / w - 1,
         (2 * row + 1) / h - 1,
     )  # grid_sample: cell t has its centre at (2t + 1) / w - 1
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(features.dtype)
-    return F.grid_sample(features, grid.expand(B, -1, -1, -1), align_corners=False, padding_mode="border")
+    exact = torch.promote_types(features.dtype, torch.float32)  # half precision cannot hold the coordinates
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(exact).expand(B, -1, -1, -1)
+    resized = F.grid_sample(features.to(exact), grid, align_corners=False, padding_mode="border")
+    return resized.to(features.dtype)
 
 
 def _check_features(features: Sequence[Tensor], levels: Sequence[Level]) -> None:

@@ -93,12 +93,13 @@ class PixelNet(nn.Module):
         """
         if mode != "exact":
             raise ValueError(f"mode: found {mode!r}, expected 'exact'")
-        training = self.training
+        modes = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
             return torch.stack([self._predict_one(image[None], max_points) for image in images])
         finally:
-            self.train(training)
+            for module, training in modes:
+                module.training = training
 
     def _predict_one(self, image: Tensor, max_points: int) -> Tensor:
         """Predict all pixels of one image, (1, 3, H, W) -> (K, H, W)."""

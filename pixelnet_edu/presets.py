@@ -63,6 +63,10 @@ class Preset:
     scale: tuple[float, float] = (1.0, 1.0)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        """Check the names, also those of a configuration that is read from a file."""
+        _check_names(self.task, self.data, self.name, self.weights)
+
 
 def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Preset:
     """Choose the recipe for a task and a data set.
@@ -77,6 +81,14 @@ def preset(task: str, data: str, name: str, weights: str = "none", steps: int | 
     >>> preset("segmentation", "camvid", "laptop").size
     (180, 240)
     """
+    _check_names(task, data, name, weights)
+    recipe = _paper(task, data, weights) if name == "paper" else _laptop(task, data)
+    changes = {"seed": seed} | ({"steps": steps} if steps else {})
+    return replace(recipe, training=replace(recipe.training, **changes))
+
+
+def _check_names(task: str, data: str, name: str, weights: str) -> None:
+    """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
     for argument, value, known in (
         ("task", task, TASKS),
         ("data", data, tuple(DATASETS)),
@@ -87,9 +99,6 @@ def preset(task: str, data: str, name: str, weights: str = "none", steps: int | 
             raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
     if name == "laptop" and weights != "none":
         raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
-    recipe = _paper(task, data, weights) if name == "paper" else _laptop(task, data)
-    changes = {"seed": seed} | ({"steps": steps} if steps else {})
-    return replace(recipe, training=replace(recipe.training, **changes))
 
 
 def _paper(task: str, data: str, weights: str) -> Preset:
@@ -125,19 +134,19 @@ def _laptop(task: str, data: str) -> Preset:
 def has_fast_bf16() -> bool:
     """Tell whether this machine computes faster in bfloat16: a GPU, or a processor with instructions for it."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def build_model(recipe: Preset) -> PixelNet:
-    """Build the network of a recipe, with weights that follow from its seed."""
+def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:
+    """Build the network of a recipe: pretrained weights where it has some, else weights that follow from its seed."""
     torch.manual_seed(recipe.training.seed)
     if recipe.name == "laptop":
         backbone = SmallVGG(recipe.widths)
     elif recipe.weights == "none":
         backbone = VGG16(batch_norm=True, fc=False)
     else:
-        backbone = VGG16(recipe.weights, fc=recipe.weights == "imagenet")
+        backbone = VGG16(recipe.weights if pretrained else None, fc=recipe.weights == "imagenet")
     head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
     return PixelNet(backbone, head)
 
@@ -159,7 +168,9 @@ def build_sampler(recipe: Preset) -> UniformSampler | StratifiedSampler | Balanc
 
 def build_augment(recipe: Preset) -> Augment:
     """Build the random changes of the training images."""
-    return Augment(crop=recipe.size, scale=recipe.scale)
+    # A room's edge pixel is the one left of or above the boundary; in a mirror image it would be the one on the right.
+    flip = 0.0 if (recipe.task, recipe.data) == ("edges", "rooms") else 0.5
+    return Augment(crop=recipe.size, scale=recipe.scale, flip=flip)
 
 
 def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:

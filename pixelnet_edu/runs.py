@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from pixelnet_edu import __version__
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint
 from pixelnet_edu.data.photos import write_picture
-from pixelnet_edu.evaluation import Task, target_of
+from pixelnet_edu.evaluation import Task, predict_one, target_of
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_model, build_task
 from pixelnet_edu.training import TrainingConfig
@@ -63,7 +63,7 @@ def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "recipe": asdict(recipe),
-        "root": str(root) if root else None,
+        "root": str(root.resolve()) if root else None,
         "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -103,11 +103,12 @@ def load_run(folder: Path) -> tuple[Preset, Path | None, PixelNet, Task]:
         If the checkpoint does not fit the configuration.
     """
     recipe, root = read_config(folder)
-    model = build_model(recipe)
+    model = build_model(recipe, pretrained=False)
     weights = newest_checkpoint(folder) / "model.safetensors"
     check_weights(model, weights)
     load_model(model, weights)
-    return recipe, root, model.eval(), build_task(recipe)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return recipe, root, model.to(device).eval(), build_task(recipe)
 
 
 def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, int]) -> Tensor:
@@ -133,7 +134,7 @@ def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, i
     smallest = model.backbone.levels[-1].stride
     seen = [max(smallest, round(factor * side)) for side in (H, W)]
     image = F.interpolate(photo[None], seen, mode="bilinear", antialias=True)
-    outputs = F.interpolate(model.predict(image), (H, W), mode="bilinear")
+    outputs = F.interpolate(predict_one(model, image[0]), (H, W), mode="bilinear")
     return task.colors(task.decode(outputs))[0]
 
 
@@ -142,7 +143,7 @@ def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -
     rows = []
     for index in torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist():
         sample = dataset[index]
-        prediction = task.decode(model.predict(sample["image"][None]))
+        prediction = task.decode(predict_one(model, sample["image"]))
         target = target_of(sample, task)[None]
         rows.append(tile([sample["image"], task.colors(target)[0], task.colors(prediction)[0]], dim=2))
     return tile(rows, dim=1)
@@ -157,14 +158,23 @@ def tile(pictures: list[Tensor], dim: int) -> Tensor:
     return torch.cat(joined, dim)
 
 
-def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict) -> None:
-    """Write the scores and the picture of predictions."""
-    write_json(folder / "scores.json", scores)
-    write_picture(folder / "predictions.png", picture_of(model, task, dataset))
+def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:
+    """Write the scores and the picture of predictions; the suffix tells parts of the data set apart."""
+    write_json(folder / f"scores{suffix}.json", scores)
+    write_picture(folder / f"predictions{suffix}.png", picture_of(model, task, dataset))
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON, whole or not at all; a score that does not exist (NaN) is null."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
     temporary.replace(path)
+
+
+def _without_nan(value):
+    """Replace NaN by None, also inside lists and dictionaries."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if value != value else value

@@ -77,6 +77,8 @@ class StratifiedSampler:
             raise ValueError(f"allocation: found {allocation!r}, expected one of {ALLOCATIONS} or a sequence of counts")
         if (allocation == "neyman") != (spreads is not None):
             raise ValueError("spreads: give the spread of each stratum with allocation='neyman', and only then")
+        if not isinstance(allocation, str) and min(allocation) < 0:
+            raise ValueError(f"allocation: found {tuple(allocation)}, expected counts of at least 0")
         self.allocation, self.spreads = allocation, spreads
 
     def __call__(self, strata: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
@@ -133,7 +135,7 @@ class BalancedSampler:
 
     def __call__(self, edges: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each edge map (B, H, W)."""
-        strata = _strata(edges)
+        strata = _strata(edges.long())  # of a boolean map, True is edge
         sizes = count_strata(strata, 2)
         shares = torch.tensor([1 - self.positive_share, self.positive_share], dtype=torch.float64, device=sizes.device)
         return draw(strata, allocate(sizes, n, shares.expand(sizes.shape)), generator)
@@ -212,6 +214,11 @@ class HardPixelSampler:
 
     def __call__(self, difficulty: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each map (B, H, W) of losses or uncertainties; a negative value is void."""
+        if difficulty.dim() != 3 or not difficulty.is_floating_point():
+            raise ValueError(
+                f"difficulty: found {difficulty.dtype} of shape {tuple(difficulty.shape)}, expected floating point of "
+                "shape (B, H, W), such as losses"
+            )
         valid = (difficulty >= 0).flatten(1)
         hard = difficulty.flatten(1).double().clamp(min=0)
         hard = hard / hard.sum(1, keepdim=True).clamp(min=1e-12)
@@ -220,7 +227,7 @@ class HardPixelSampler:
         probabilities = fill_shares(shares, valid.long(), n)
         total = probabilities.cumsum(1)
         total = total * (n / total[:, -1:])
-        start = uniform_like(total[:, :1], generator)
+        start = uniform_like(total[:, :1], generator).double()
         chosen = torch.searchsorted(total, start + torch.arange(n, device=total.device), right=True)
         return PixelSample(points_of(chosen, difficulty.shape[2]), probabilities.gather(1, chosen).float())
 

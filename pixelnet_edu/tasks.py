@@ -131,6 +131,9 @@ class EdgeDetection:
 
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Average the cross-entropy of logits (B, N, 1) over the non-void targets (B, N) of 0 and 1."""
+        wrong = targets[(targets != VOID) & (targets != 0) & (targets != 1)]
+        if len(wrong):
+            raise ValueError(f"edges: found {int(wrong[0])}, expected 0 or 1, or {VOID} for void")
         losses = F.binary_cross_entropy_with_logits(outputs[..., 0].float(), targets.float(), reduction="none")
         return _average(losses, targets != VOID, weights)
 

@@ -163,7 +163,11 @@ class _Trainer:
         self.step, self.log, self.losses = 0, [], []
         seed_everything(config.seed)
         AcceleratorState._reset_state()  # else a second run of this process could not choose another precision
-        self.accelerator = Accelerator(mixed_precision=config.precision)
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=config.precision)
+        if self.accelerator.num_processes > 1:
+            raise ValueError(
+                f"processes: found {self.accelerator.num_processes}, expected 1; start fit once, on one device"
+            )
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
         self.samples = Samples(dataset, augment, task)
@@ -199,8 +203,8 @@ class _Trainer:
 
     def _take_step(self, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
         """Draw pixels, predict them, and follow the gradient of their mean loss."""
-        generator = torch.Generator().manual_seed(int(seeds[0]))
         torch.manual_seed(mix(int(seeds[0]), 1))  # dropout
+        generator = torch.Generator().manual_seed(mix(int(seeds[0]), 2))
         strata = self.task.valid(targets) if targets.dim() == 4 else targets
         points, _ = self.sampler(strata, self.config.points_per_image, generator=generator)
         self.model.train()
@@ -223,7 +227,7 @@ class _Trainer:
 
     def _write_row(self, score: float | None, seconds: float) -> None:
         """Append a row to the log, in memory and on disk."""
-        loss = float(torch.stack(self.losses).mean())
+        loss = sum(float(loss) for loss in self.losses) / len(self.losses)
         self.losses = []
         if not loss < float("inf"):
             raise ValueError(
@@ -243,7 +247,7 @@ class _Trainer:
 
     def state_dict(self) -> dict:
         """Return what a checkpoint holds beside the network and the optimiser."""
-        return {"step": self.step, "log": self.log, "losses": self.losses}
+        return {"step": self.step, "log": self.log, "losses": [float(loss) for loss in self.losses]}
 
     def load_state_dict(self, state: dict) -> None:
         """Restore what :meth:`state_dict` returned."""

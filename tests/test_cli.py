@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -124,8 +125,6 @@ def test_bad_input_is_one_line_and_exit_status_2(trained, run, tmp_path, capsys)
 
 
 def test_checkpoint_of_another_architecture(trained, run, tmp_path, capsys):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(trained[0], copy)
     config = json.loads((copy / "config.json").read_text())
@@ -133,6 +132,33 @@ def test_checkpoint_of_another_architecture(trained, run, tmp_path, capsys):
     (copy / "config.json").write_text(json.dumps(config))
     assert run("evaluate", copy) == 2
     assert "the checkpoint is of another architecture" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint_and_configuration(trained, run, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained[0], copy)
+    weights = copy / "checkpoint-0000003" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert run("evaluate", copy) == 2
+    assert "the checkpoint is damaged" in capsys.readouterr().err
+    config = copy / "config.json"
+    config.write_text(config.read_text().replace('"segmentation"', '"colours"'))
+    assert run("evaluate", copy) == 2
+    assert "task: found 'colours'" in capsys.readouterr().err
+
+
+def test_resume_of_another_run_is_refused(trained, run, capsys):
+    out, root = trained
+    assert run("train", "--task", "edges", "--data", "camvid", "--root", root, "--out", out, "--resume") == 2
+    assert "found a run of segmentation, camvid, laptop" in capsys.readouterr().err
+
+
+def test_scores_of_the_training_part_stand_beside_the_others(trained, run):
+    out, _ = trained
+    assert run("evaluate", out, "--split", "train") == 0
+    assert (out / "scores-train.json").is_file()
+    (out / "scores-train.json").unlink()
+    (out / "predictions-train.png").unlink()
 
 
 def test_debug_shows_where_an_error_comes_from(run, tmp_path):

@@ -64,7 +64,7 @@ def test_wrong_answers_say_what_was_found(capsys, answer, expected, line):
 
 
 def test_hint_follows_a_wrong_answer_only(capsys):
-    assert verdict(capsys, 1, 2, hint="Count again.") == "not yet - found 1, expected 2. Count again."
+    assert verdict(capsys, 1, 2, hint="Count again.") == "not yet - found 1, which is too small. Count again."
     assert verdict(capsys, 2, 2, hint="Count again.") == "right."
 
 

@@ -106,6 +106,15 @@ def test_hypercolumn_channels_of_the_paper():
     assert VGG16(batch_norm=True, fc=False).hypercolumn_channels == 1472
 
 
+def test_half_precision_features_are_read_at_exact_places():
+    ramp = torch.arange(512.0).bfloat16().view(1, 1, 1, 512)
+    level = [Level(1, 1, 0.0)]
+    dense = dense_hypercolumns([ramp], level, (1, 512))[0, 0, 0]
+    points = torch.stack([torch.arange(512.0), torch.zeros(512)], -1)[None]
+    torch.testing.assert_close(dense, ramp[0, 0, 0])
+    torch.testing.assert_close(sample_hypercolumns([ramp], points, level)[0, :, 0], ramp[0, 0, 0])
+
+
 def test_wrong_features_are_named():
     with pytest.raises(ValueError, match=r"features: found maps of \[2\] channels, expected \[3\]"):
         sample_hypercolumns([torch.zeros(1, 2, 4, 4)], torch.zeros(1, 1, 2), [Level(3, 1, 0.0)])

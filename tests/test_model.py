@@ -71,9 +71,10 @@ def test_predict_equals_forward_at_every_pixel(size):
 
 def test_predict_keeps_the_mode():
     net = small_net().train()
+    net.backbone.eval()  # frozen
     net.predict(torch.rand(1, 3, 16, 16))
     assert net.training
-    assert net.backbone.training
+    assert not net.backbone.training
 
 
 def test_smallvgg_is_small():

@@ -207,6 +207,23 @@ def test_color_strata_are_the_colours():
         color_strata(image, 300)
 
 
+def test_hard_pixels_keep_their_probability_with_many_pixels():
+    """A draw near the end of a long cumulative sum falls where double precision says, never past the last pixel."""
+    sampler = HardPixelSampler(1.0)
+    points, _ = sampler(torch.ones(300, 100, 100), 2000, generator=generator(3))
+    rows = points[..., 1].flatten().long().bincount(minlength=100) / 300
+    assert float((rows - 20).abs().max()) < 1
+
+
+def test_boolean_edges_are_edges_and_labels_are_no_difficulty():
+    edges = torch.zeros(1, 10, 10, dtype=torch.bool)
+    edges[0, 4] = True
+    points, _ = BalancedSampler()(edges, 8, generator=generator())
+    assert int((points[0, :, 1] == 4).sum()) == 4
+    with pytest.raises(ValueError, match=r"difficulty: found torch.int64"):
+        HardPixelSampler()(edges.long(), 2)
+
+
 def test_spatial_strata_cover_the_image_evenly():
     strata = spatial_strata(9, 10, rows=3, columns=2)
     assert count_strata(strata[None], 6).tolist() == [[15] * 6]
@@ -233,6 +250,8 @@ def test_errors_name_what_was_found():
         UniformSampler()(torch.rand(2, 2), 1)
     with pytest.raises(ValueError, match="allocation: found 'best'"):
         StratifiedSampler("best")
+    with pytest.raises(ValueError, match=r"allocation: found \(-2, 6\)"):
+        StratifiedSampler((-2, 6))
     with pytest.raises(ValueError, match="spreads: give the spread"):
         StratifiedSampler("neyman")
     with pytest.raises(ValueError, match="rows, columns: found 20 x 20"):

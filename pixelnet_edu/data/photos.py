@@ -26,7 +26,8 @@ def read_photo(path: str | Path) -> Tensor:
     image = ImageOps.exif_transpose(open_image(path))
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image, dtype=np.float32)
-        return torch.from_numpy(grey / max(65535.0, float(grey.max()))).clamp(0, 1).expand(3, -1, -1).clone()
+        white = max(1.0 if image.mode == "F" else 65535.0, float(grey.max()))
+        return torch.from_numpy(grey / white).clamp(0, 1).expand(3, -1, -1).clone()
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -26,8 +26,16 @@ _HOME = {
         "horvitz_thompson_mean",
     ),
     "tasks": ("SemanticSegmentation", "SurfaceNormals", "EdgeDetection"),
-    "metrics": ("segmentation_scores", "normal_scores"),
-    "data": ("RoomScenes", "CamVid"),
+    "metrics": ("segmentation_scores", "normal_scores", "boundary_scores"),
+    "data": (
+        "RoomScenes",
+        "PascalVOC",
+        "PascalContext",
+        "CamVid",
+        "NYUDepthV2",
+        "BSDS500",
+        "normals_from_depth",
+    ),
     "evaluation": ("evaluate",),
     "training": ("TrainingConfig", "fit", "seed_everything"),
 }

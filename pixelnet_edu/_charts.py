@@ -13,7 +13,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor
 
-from pixelnet_edu.palette import PALETTE
+from pixelnet_edu.palette import OKABE_ITO, PALETTE
+
+_CURVES = [OKABE_ITO[name] for name in ("blue", "vermilion", "green", "orange", "pink", "sky")]
 
 
 def hits_histogram(counts: Tensor, exact: Sequence[float], name: str, ax: Axes | None = None) -> Axes:
@@ -104,6 +106,40 @@ def interval_bars(
     axes.set(xlabel=xlabel, xlim=(min(0, low.min()), 1.12 * max(high.max(), 0)), ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
     axes.spines["left"].set_visible(False)
+    return axes
+
+
+def precision_recall(curves: dict[str, dict], ax: Axes | None = None) -> Axes:
+    """Draw precision against recall of boundary scores, over lines of equal F; a dot marks the best threshold.
+
+    Parameters
+    ----------
+    curves : dict
+        Scores for each name, as `boundary_scores` returns them: ``recall``, ``precision``, ``f`` and ``ods``. Scores at
+        one threshold only, such as a person's, are a dot.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> scores = {"recall": [0.9, 0.5], "precision": [0.4, 0.8], "f": [0.55, 0.62], "ods": 0.62}
+    >>> axes = precision_recall({"ours": scores})
+    >>> axes.get_legend().texts[0].get_text()
+    'ours, F 0.62'
+    """
+    axes = ax or plt.subplots(figsize=(4.6, 4.6))[1]
+    for f in np.arange(0.1, 1, 0.1):
+        recall = np.linspace(f / (2 - f), 1, 100)
+        axes.plot(recall, f * recall / (2 * recall - f), color=PALETTE["line"], linewidth=1, zorder=0)
+        axes.annotate(f"{f:.1f}", (1, f / (2 - f)), xytext=(3, -3), textcoords="offset points", color=PALETTE["muted"])
+    for (name, scores), color in zip(curves.items(), _CURVES, strict=False):
+        best = int(np.argmax(scores["f"]))
+        many = len(scores["f"]) > 1
+        axes.plot(scores["recall"], scores["precision"], color=color, linewidth=1.8 if many else 0)
+        label = f"{name}, F {scores['ods']:.2f}"
+        axes.plot(scores["recall"][best], scores["precision"][best], "o" if many else "D", color=color, label=label)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="recall", ylabel="precision", aspect="equal")
+    axes.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     return axes
 
 

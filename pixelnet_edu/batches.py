@@ -11,20 +11,39 @@ from torch.utils.data import Dataset, Sampler
 
 from pixelnet_edu.evaluation import Task, target_of
 
+CROPS = 20  # tries until a crop has enough valid pixels
+
 
 class Samples(Dataset):
-    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed."""
+    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed.
 
-    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task) -> None:
-        self.dataset, self.augment, self.task = dataset, augment, task
+    A crop with fewer than ``points`` valid pixels is cut again elsewhere, a few times.
+    """
+
+    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, points: int) -> None:
+        self.dataset, self.augment, self.task, self.points = dataset, augment, task, points
 
     def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor, int]:
-        """Read and augment one image."""
+        """Read and augment one image.
+
+        Raises
+        ------
+        ValueError
+            If every crop has too few valid pixels.
+        """
         index, seed = pair
-        sample = self.dataset[index]
-        if self.augment is not None:
-            sample = self.augment(sample, torch.Generator().manual_seed(seed))
-        return sample["image"], target_of(sample, self.task), seed
+        original = self.dataset[index]
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(CROPS if self.augment else 1):
+            sample = self.augment(original, generator) if self.augment else original
+            target = target_of(sample, self.task)
+            valid = int(self.task.valid(target[None]).sum())
+            if valid >= self.points:
+                return sample["image"], target, seed
+        raise ValueError(
+            f"{original.get('name', f'sample {index}')}: found {valid} pixels with a target, expected at least "
+            f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"
+        )
 
 
 class Batches(Sampler):

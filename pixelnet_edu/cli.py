@@ -1,5 +1,6 @@
 """The command `pixelnet`: train a network, score it, colour a photograph with it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,9 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from pixelnet_edu import presets, runs
+from pixelnet_edu.data.catalog import CATALOG
+from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.photos import read_photo, write_picture
 from pixelnet_edu.evaluation import evaluate as score
 from pixelnet_edu.evaluation import target_of
+from pixelnet_edu.references import hed, human_scores
+from pixelnet_edu.tasks import EdgeDetection
 from pixelnet_edu.training import fit
 
 app = typer.Typer(
@@ -20,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+data_app = typer.Typer(help="Look after folders of photographs.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
 RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
 
@@ -27,9 +34,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet tr
 @app.command()
 def train(
     task: Annotated[Literal[presets.TASKS], typer.Option(help="What to predict at a pixel.")],
-    data: Annotated[
-        Literal[tuple(presets.DATASETS)], typer.Option(help="Rooms are rendered; the rest is photographs.")
-    ],
+    data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
     preset: Annotated[
         Literal[presets.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
@@ -69,14 +74,30 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunFolder,
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder; none to score the reference of a task.", show_default=False)
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the data set. [default: the run's]")] = None,
     split: Annotated[Literal["train", "test"], typer.Option(help="Part of the data set.")] = "test",
+    task: Annotated[Literal["edges"] | None, typer.Option(help="Task of the reference.")] = None,
+    data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Data set of the reference.")] = "bsds500",
+    reference: Annotated[
+        Literal["hed", "people"], typer.Option(help="HED, or each annotator against the others.")
+    ] = "hed",
 ) -> None:
-    """Score a trained network again and redraw its picture of predictions."""
-    recipe, trained_on, model, task = runs.load_run(run)
+    """Score a trained network again, or a reference, and draw its predictions.
+
+    pixelnet evaluate runs/segmentation-rooms-laptop
+
+    pixelnet evaluate --task edges --data bsds500 --root BSDS500
+    """
+    if (run is None) == (task is None):
+        raise ValueError("evaluate: expected either a RUN folder, or --task edges for a reference")
     suffix = "" if split == "test" else f"-{split}"
-    _report(run, model, task, presets.build_data(recipe, root or trained_on, split), suffix)
+    if run is None:
+        return _evaluate_reference(reference, data, root, split, suffix)
+    recipe, trained_on, model, target = runs.load_run(run)
+    _report(run, model, target, presets.build_data(recipe, root or trained_on, split), suffix)
 
 
 @app.command()
@@ -94,16 +115,61 @@ def predict(
     print(f"wrote {out}")
 
 
+@data_app.command()
+def check(
+    name: Annotated[
+        Literal[tuple(set(CATALOG) - {"rooms"})], typer.Argument(help="Which data set.", show_default=False)
+    ],
+    root: Annotated[Path, typer.Option(help="Its folder.")],
+) -> None:
+    """Read every sample of a folder once; list and count what is wrong.
+
+    pixelnet data check bsds500 --root BSDS500
+    """
+    reports = check_dataset(name, root, progress=True)
+    for report in reports:
+        for problem in report.problems:
+            print(problem)
+    for report in reports:
+        print(report)
+    problems = sum(len(report.problems) for report in reports)
+    if problems:
+        raise ValueError(f"{root}: found {problems} problems in {name}, listed above; data_scripts make a whole folder")
+
+
+def _evaluate_reference(reference: str, data: str, root: Path | None, split: str, suffix: str) -> None:
+    """Score HED or people on boundaries and write what was found."""
+    folder = Path("runs") / f"edges-{data}-{reference}"
+    dataset = presets.build_data(presets.preset("edges", data, "paper"), root, split)
+    target_of(dataset[0], EdgeDetection())
+    model = hed() if reference == "hed" else None
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"reference": reference, "task": "edges", "data": data, "split": split, "images": len(dataset)}
+    runs.write_json(folder / f"config{suffix}.json", about | runs.provenance())
+    if model:
+        return _report(folder, model, EdgeDetection(), dataset, suffix)
+    scores = human_scores(dataset, progress=True, workers=os.cpu_count() or 1)
+    runs.write_json(folder / f"scores{suffix}.json", scores)
+    _print(scores)
+    print(f"wrote {folder}/scores{suffix}.json")
+
+
 def _report(folder: Path, model, task, dataset, suffix: str) -> None:
     """Score, print the numbers, write them and the picture."""
-    scores = score(model, task, dataset, progress=True)
+    scores = score(model, task, dataset, progress=True, workers=os.cpu_count() or 1)
     runs.write_results(folder, model, task, dataset, scores, suffix)
-    for name, value in scores.items():
-        if isinstance(value, float):
-            print(f"{name:>18} {value:.4f}")
+    print(f"scored on {len(dataset)} images")
+    _print(scores)
     for name, value in zip(getattr(task, "classes", ()), scores.get("iou", ()), strict=False):
         print(f"{'iou ' + name:>18} {value:.4f}")
     print(f"wrote {folder}/scores{suffix}.json and {folder}/predictions{suffix}.png")
+
+
+def _print(scores: dict) -> None:
+    """Print the scores that are one number."""
+    for name, value in scores.items():
+        if isinstance(value, float):
+            print(f"{name:>18} {value:.4f}")
 
 
 def main() -> None:
@@ -113,7 +179,7 @@ def main() -> None:
         app(arguments, standalone_mode=False)
     except UsageError as error:
         _fail(error.format_message(), error)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         _fail(str(error), error)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit("pixelnet: stopped; continue the run with --resume")

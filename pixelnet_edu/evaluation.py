@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from pixelnet_edu.metrics import ConfusionMatrix, NormalErrors, PixelPrecisionRecall
+from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, NormalErrors, non_maximum_suppression
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNormals
 
 Task = SemanticSegmentation | SurfaceNormals | EdgeDetection
 
 
-def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = False) -> dict:
+def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = False, workers: int = 1) -> dict:
     """Predict every image of a data set and score the predictions.
 
     Parameters
@@ -29,12 +29,15 @@ def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = Fal
         Samples with ``image`` and the task's target.
     progress : bool
         Whether to draw a progress bar.
+    workers : int
+        Processes that match boundaries while the network predicts; the scores are the same.
 
     Returns
     -------
     dict
         The scores of the task's metric: ``miou``, ``accuracy``, ``iou``; or ``mean``, ``median``, ``rmse``,
-        ``within_*``; or ``best_f``, ``threshold``, ``average_precision``.
+        ``within_*``; or ``ods``, ``ois``, ``ap`` and the curve behind them, of the probabilities after non-maximum
+        suppression against every annotator, or against the target where a data set has only that.
 
     Raises
     ------
@@ -43,10 +46,11 @@ def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = Fal
     """
     if not len(dataset):
         raise ValueError("dataset: found no samples, expected at least one to score")
-    update, scores = _meter(task)
+    update, scores = _meter(task, workers)
     for index in tqdm(range(len(dataset)), desc="evaluate", disable=not progress, leave=False):
         sample = dataset[index]
-        update(task.decode(predict_one(model, sample["image"])), target_of(sample, task)[None])
+        target_of(sample, task)
+        update(task.decode(predict_one(model, sample["image"]))[0], sample)
     return scores()
 
 
@@ -65,13 +69,23 @@ def target_of(sample: dict, task: Task) -> Tensor:
     return sample[task.target]
 
 
-def _meter(task: Task) -> tuple[Callable[[Tensor, Tensor], None], Callable[[], dict]]:
-    """Return the update and the scores function of a task's metric."""
+def annotations_of(sample: dict) -> Tensor:
+    """Return the boundaries of each annotator, (A, H, W) bool; the target alone where a sample has no annotators."""
+    return sample["annotations"] if "annotations" in sample else (sample["edges"] == 1)[None]
+
+
+def _meter(task: Task, workers: int) -> tuple[Callable[[Tensor, dict], None], Callable[[], dict]]:
+    """Return the update (a decoded prediction, the sample) and the scores function of a task's metric."""
     if isinstance(task, SemanticSegmentation):
         matrix = ConfusionMatrix(task.num_outputs)
-        return matrix.update, matrix.scores
+        return lambda labels, sample: matrix.update(labels, sample["labels"]), matrix.scores
     if isinstance(task, SurfaceNormals):
         errors = NormalErrors()
-        return lambda predicted, target: errors.update(predicted, target, task.valid(target)), errors.scores
-    curve = PixelPrecisionRecall()
-    return curve.update, curve.scores
+        return lambda normals, sample: _add_errors(errors, task, normals, sample["normals"]), errors.scores
+    curve = BoundaryCurve(workers=workers)
+    return lambda edges, sample: curve.update(non_maximum_suppression(edges), annotations_of(sample)), curve.scores
+
+
+def _add_errors(errors: NormalErrors, task: SurfaceNormals, predicted: Tensor, target: Tensor) -> None:
+    """Add one image (3, H, W) to the errors of normals."""
+    errors.update(predicted[None], target[None], task.valid(target[None]))

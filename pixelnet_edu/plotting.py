@@ -18,11 +18,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from pixelnet_edu._charts import hits_histogram, interval_bars
+from pixelnet_edu._charts import hits_histogram, interval_bars, precision_recall
 from pixelnet_edu.allocation import VOID
 from pixelnet_edu.palette import OKABE_ITO, PALETTE, hex_colors
 
-__all__ = ["WIDTH", "hits_histogram", "interval_bars", "pixel_map", "show_images", "show_points", "use_style"]
+__all__ = [
+    "WIDTH",
+    "hits_histogram",
+    "interval_bars",
+    "pixel_map",
+    "precision_recall",
+    "show_images",
+    "show_points",
+    "use_style",
+]
 
 WIDTH = 6.4  # inches, the width of the text column
 _GAP = 0.12  # inches between pictures

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.backbones import VGG16, SmallVGG
-from pixelnet_edu.data import CamVid, RoomScenes
+from pixelnet_edu.data.catalog import CATALOG, catalog_entry
+from pixelnet_edu.data.rooms import RoomScenes
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.heads import MLPHead
 from pixelnet_edu.model import PixelNet
@@ -20,7 +21,6 @@ from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNorma
 from pixelnet_edu.training import TrainingConfig
 
 TASKS = ("segmentation", "normals", "edges")
-DATASETS = {"rooms": RoomScenes, "camvid": CamVid}
 PRESETS = ("laptop", "paper")
 WEIGHTS = ("none", "imagenet", "hed")
 
@@ -32,7 +32,7 @@ class Preset:
     Parameters
     ----------
     task, data, name : str
-        One of ``TASKS``, ``DATASETS`` and ``PRESETS``.
+        One of ``TASKS``, ``CATALOG`` and ``PRESETS``.
     weights : str
         Pretrained weights of the paper's backbone, or "none".
     sampler : str
@@ -47,6 +47,8 @@ class Preset:
         Dropout of the predictor.
     scale : (float, float)
         Range of the random enlargement of training images.
+    test_images : int, optional
+        How many images of the test set are scored, spread over it; None for all.
     training : TrainingConfig
         How to train.
     """
@@ -61,6 +63,7 @@ class Preset:
     hidden: tuple[int, ...] = (4096, 4096)
     dropout: float = 0.5
     scale: tuple[float, float] = (1.0, 1.0)
+    test_images: int | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -91,7 +94,7 @@ def _check_names(task: str, data: str, name: str, weights: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
     for argument, value, known in (
         ("task", task, TASKS),
-        ("data", data, tuple(DATASETS)),
+        ("data", data, tuple(CATALOG)),
         ("preset", name, PRESETS),
         ("weights", weights, WEIGHTS),
     ):
@@ -106,13 +109,34 @@ def _paper(task: str, data: str, weights: str) -> Preset:
     return Preset(task, data, "paper", weights)
 
 
+@dataclass(frozen=True)
+class _Laptop:
+    """What a laptop recipe chooses for a data set; the fields are those of `Preset` and `TrainingConfig`."""
+
+    size: tuple[int, int]
+    steps: int
+    learning_rate: float = 0.2
+    scale: tuple[float, float] = (1.0, 1.5)
+    edge_sampler: str = "uniform"
+    test_images: int | None = None
+
+
+_LAPTOP = {
+    "rooms": _Laptop((96, 96), 3000, 0.3, (1.0, 1.0)),
+    "camvid": _Laptop((180, 240), 2500),
+    "nyud": _Laptop((96, 128), 2500),
+    "bsds500": _Laptop((160, 160), 1500, edge_sampler="balanced", test_images=20),  # 200 take minutes to match
+}
+_LAPTOP_OTHERS = _Laptop((128, 128), 2500)
+
+
 def _laptop(task: str, data: str) -> Preset:
     """A recipe for two cores."""
-    size = {"rooms": (96, 96), "camvid": (180, 240)}[data]
+    choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
     training = TrainingConfig(
-        steps={"rooms": 3000, "camvid": 2500}[data],
-        points_per_image=round(0.04 * size[0] * size[1]),
-        learning_rate={"rooms": 0.3, "camvid": 0.2}[data],
+        steps=choice.steps,
+        points_per_image=round(0.04 * choice.size[0] * choice.size[1]),
+        learning_rate=choice.learning_rate,
         schedule="onecycle",
         checkpoint_every=500,
         evaluate_every=500,
@@ -122,11 +146,12 @@ def _laptop(task: str, data: str) -> Preset:
         task,
         data,
         "laptop",
-        sampler={"segmentation": "square-root", "normals": "uniform", "edges": "uniform"}[task],
-        size=size,
+        sampler={"segmentation": "square-root", "normals": "uniform", "edges": choice.edge_sampler}[task],
+        size=choice.size,
         hidden=(256,),
         dropout=0.0,
-        scale={"rooms": (1.0, 1.0), "camvid": (1.0, 1.5)}[data],
+        scale=choice.scale,
+        test_images=choice.test_images,
         training=training,
     )
 
@@ -154,8 +179,12 @@ def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:
 def build_task(recipe: Preset) -> SemanticSegmentation | SurfaceNormals | EdgeDetection:
     """Build the task of a recipe."""
     if recipe.task == "segmentation":
-        dataset = DATASETS[recipe.data]
-        return SemanticSegmentation(dataset.classes, dataset.palette)
+        entry = catalog_entry(recipe.data)
+        if not entry.classes:
+            raise ValueError(
+                f"task: found 'segmentation' with {recipe.data}, which has no classes; choose another task"
+            )
+        return SemanticSegmentation(entry.classes, entry.palette)
     return SurfaceNormals() if recipe.task == "normals" else EdgeDetection()
 
 
@@ -186,14 +215,25 @@ def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
         return RoomScenes(recipe.size, number, seed, cache_dir=root or cache_folder() / "rooms")
     if root is None:
         raise ValueError(f"root: missing, expected the folder of {recipe.data}; say --root DIR")
-    return DATASETS[recipe.data](root, split)
+    entry = catalog_entry(recipe.data)
+    dataset = entry.open(root, entry.train if split == "train" else entry.test)
+    if split == "train" or recipe.test_images is None:
+        return dataset
+    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(recipe.test_images, len(dataset))).long().tolist())
 
 
 def build_validation(recipe: Preset, root: Path | None) -> Dataset | None:
     """Open a few samples to watch the score on while training: rooms, or the "val" part where a data set has one."""
     if recipe.data == "rooms":
         return RoomScenes(recipe.size, 20, seed=2)
-    return DATASETS[recipe.data](root, "val") if root is not None and (root / "val").is_dir() else None
+    entry = catalog_entry(recipe.data)
+    if "val" not in entry.dataset.splits or entry.test == "val":
+        return None
+    try:
+        validation = entry.open(root, "val")
+    except FileNotFoundError:
+        return None
+    return Subset(validation, range(min(20, len(validation))))
 
 
 def cache_folder() -> Path:

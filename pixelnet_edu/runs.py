@@ -61,13 +61,16 @@ def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
     if any(folder.glob("checkpoint-*")):
         raise ValueError(f"{folder}: found a run in it, expected a new folder; choose another --out, or --resume")
     folder.mkdir(parents=True, exist_ok=True)
-    config = {
-        "recipe": asdict(recipe),
-        "root": str(root.resolve()) if root else None,
+    config = {"recipe": asdict(recipe), "root": str(root.resolve()) if root else None}
+    write_json(folder / "config.json", config | provenance())
+
+
+def provenance() -> dict:
+    """Return the versions and the date, for a configuration."""
+    return {
         "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_json(folder / "config.json", config)
 
 
 def read_config(folder: Path) -> tuple[Preset, Path | None]:
@@ -159,9 +162,21 @@ def tile(pictures: list[Tensor], dim: int) -> Tensor:
 
 
 def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:
-    """Write the scores and the picture of predictions; the suffix tells parts of the data set apart."""
+    """Write the scores, the picture of predictions, and the curve of edges; the suffix tells parts of a set apart."""
     write_json(folder / f"scores{suffix}.json", scores)
     write_picture(folder / f"predictions{suffix}.png", picture_of(model, task, dataset))
+    if "ods" in scores:
+        write_curve(folder / f"precision-recall{suffix}.png", {folder.name: scores})
+
+
+def write_curve(path: Path, curves: dict[str, dict]) -> None:
+    """Draw precision against recall of boundary scores and write the picture, whole or not at all."""
+    from pixelnet_edu.plotting import precision_recall, use_style
+
+    use_style()
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    precision_recall(curves).figure.savefig(temporary)
+    temporary.replace(path)
 
 
 def write_json(path: Path, content: dict) -> None:

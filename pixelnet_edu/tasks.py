@@ -121,7 +121,7 @@ class EdgeDetection:
     """
 
     target = "edges"
-    score = "best_f"
+    score = "ods"
     higher_is_better = True
     num_outputs = 1
 

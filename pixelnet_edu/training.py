@@ -170,7 +170,7 @@ class _Trainer:
             )
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
-        self.samples = Samples(dataset, augment, task)
+        self.samples = Samples(dataset, augment, task, config.points_per_image)
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.accelerator.register_for_checkpointing(self)
 

@@ -12,7 +12,7 @@ DATA = Path(os.environ.get("PIXELNET_DATA") or ROOT.parent / "shared" / "data").
 REQUIRED = os.environ.get("PIXELNET_REQUIRE_DATA") == "1"
 
 torch.set_num_threads(1)  # small tensors: threads cost more than they give, more so with several test workers
-sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "book" / "_ext")]
+sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "book" / "_ext"), str(ROOT / "tests")]
 
 
 def pytest_collection_modifyitems(items):

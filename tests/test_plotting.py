@@ -158,6 +158,18 @@ def test_bars_with_intervals():
         plotting.interval_bars(["a"], [0.6], [(0.3, 0.5)], "variance")
 
 
+def test_precision_recall_marks_the_best_threshold():
+    scores = {"recall": [0.9, 0.6, 0.2], "precision": [0.3, 0.6, 0.9], "f": [0.45, 0.6, 0.33], "ods": 0.6}
+    person = {"recall": [0.7], "precision": [0.8], "f": [0.75], "ods": 0.75}
+    axes = plotting.precision_recall({"a network": scores, "people": person})
+    assert [text.get_text() for text in axes.get_legend().texts] == ["a network, F 0.60", "people, F 0.75"]
+    dots = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() in ("o", "D")]
+    assert dots == [[[0.6, 0.6]], [[0.7, 0.8]]]
+    iso = next(line for line in axes.lines if line.get_color() == plotting.PALETTE["line"])
+    recall, precision = iso.get_xydata().T
+    np.testing.assert_allclose(2 * recall * precision / (recall + precision), 0.1)
+
+
 def test_figures_are_white_and_need_no_display():
     for axes in (
         plotting.hits_histogram(torch.tensor([0, 1]), [0.5, 0.5], "pink"),

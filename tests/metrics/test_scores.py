@@ -4,10 +4,9 @@ import math
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from pixelnet_edu import normal_scores, segmentation_scores
-from pixelnet_edu.metrics import ConfusionMatrix, NormalErrors, PixelPrecisionRecall
+from pixelnet_edu.metrics import ConfusionMatrix, NormalErrors
 
 
 def test_miou_equals_a_loop_over_pixels():
@@ -80,27 +79,3 @@ def test_errors_are_pooled_over_images():
     assert errors.scores()["mean"] == pytest.approx(20)
     with pytest.raises(ValueError, match="no valid pixel"):
         NormalErrors().scores()
-
-
-def test_precision_recall_equals_a_loop_over_thresholds():
-    generator = torch.Generator().manual_seed(1)
-    targets = (torch.rand(3000, generator=generator) < 0.1).long()
-    probabilities = (torch.rand(3000, generator=generator) * 0.7 + 0.3 * targets).clamp(0, 1)
-    curve = PixelPrecisionRecall()
-    curve.update(probabilities[:1000], targets[:1000])
-    curve.update(probabilities[1000:], targets[1000:])
-    best = 0
-    for k in range(1000):
-        found = (probabilities * 1000).long().clamp(max=999) >= k
-        hit = int((found & (targets == 1)).sum())
-        best = max(best, 2 * hit / (int(found.sum()) + int(targets.sum())))
-    assert curve.scores()["best_f"] == pytest.approx(best)
-
-
-def test_average_precision_of_perfect_and_random():
-    curve, other = PixelPrecisionRecall(), PixelPrecisionRecall()
-    targets = F.pad(torch.ones(100), (0, 900)).long()
-    curve.update(targets * 0.9, targets)
-    assert curve.scores()["average_precision"] == pytest.approx(1)
-    other.update(torch.full((1000,), 0.5), targets)
-    assert other.scores()["average_precision"] == pytest.approx(0.1)

@@ -1,0 +1,144 @@
+"""BSDS500: photographs whose object boundaries were drawn by about five people each.
+
+Source: Arbelaez et al., TPAMI 2011. People disagree, so a single target for training has to be chosen; the score keeps
+every annotator.
+
+Layout: ``root/images/SPLIT/NAME.jpg`` with ``root/groundTruth/SPLIT/NAME.mat``, as in ``BSR/BSDS500/data`` of the
+official archive.
+
+Shapes: A annotators, H x W pixels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pixelnet_edu.data.labels import VOID, require
+from pixelnet_edu.data.pascal import read_mat
+from pixelnet_edu.data.photos import SUFFIXES, read_photo
+
+
+class BSDS500(Dataset):
+    """Photographs with the boundary maps of every annotator.
+
+    Parameters
+    ----------
+    root : path
+        Folder that holds ``images`` and ``groundTruth``.
+    split : "train", "val" or "test"
+        Which part.
+    consensus : "agreed", "majority" or "any"
+        Which pixels are edges to train on: "any", marked by at least one annotator; "majority", by at least half of
+        them; "agreed", as majority, and pixels that only a minority marked are void.
+    download : bool
+        Fetch what is missing from the official servers.
+    strict : bool
+        Whether a missing file is an error at once, or only when its sample is read.
+
+    Returns
+    -------
+    dict
+        ``image`` (3, H, W) RGB in [0, 1]; ``edges`` (H, W) int64, 0, 1 and 255 for void; ``annotations`` (A, H, W)
+        bool; ``name``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or empty split, or an unknown consensus; when a sample is read: for a broken file, or a boundary
+        map of another size than its photograph.
+    FileNotFoundError
+        If the folder or a boundary file is missing.
+    """
+
+    splits = ("train", "val", "test")
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        consensus: str = "agreed",
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
+        for argument, value, known in (
+            ("split", split, self.splits),
+            ("consensus", consensus, ("agreed", "majority", "any")),
+        ):
+            if value not in known:
+                raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+        if download:
+            from pixelnet_edu.data.fetching import fetch
+
+            fetch("bsds500", root)
+        self.root, self.split, self.consensus = Path(root), split, consensus
+        folder = self.root / "images" / split
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"{folder}: no such folder; expected BSDS500 with images/ and groundTruth/ in it; "
+                "data_scripts/bsds500.py or download=True makes it"
+            )
+        self.photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        if not self.photos:
+            raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
+        self.annotation_files = [self.root / "groundTruth" / split / f"{p.stem}.mat" for p in self.photos]
+        if strict:
+            require(self.annotation_files, "the boundaries of each photograph")
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> dict:
+        """Read one sample."""
+        image = read_photo(self.photos[index])
+        annotations = read_annotations(self.annotation_files[index], tuple(image.shape[-2:]))
+        edges = consensus_edges(annotations, self.consensus)
+        return {"image": image, "edges": edges, "annotations": annotations, "name": self.photos[index].stem}
+
+
+def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
+    """Read the boundary maps of all annotators, (A, H, W) bool.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no ground truth of BSDS500, or the maps have another size (height, width) than expected.
+    """
+    cells = read_mat(path, "groundTruth")
+    if (
+        cells.dtype != object
+        or not cells.size
+        or any("Boundaries" not in (cell.dtype.names or ()) for cell in cells.flat)
+    ):
+        raise ValueError(
+            f"{path}: found no 'Boundaries' in its groundTruth, expected one boundary map an annotator; "
+            "take the original file"
+        )
+    maps = [np.asarray(cell["Boundaries"][0, 0]) for cell in cells.flat]
+    for boundaries in maps:
+        if boundaries.shape != tuple(size):
+            raise ValueError(
+                f"{path}: found boundaries of shape {boundaries.shape}, expected {tuple(size)} (height, width), the "
+                "photograph's; take the original files"
+            )
+    return torch.from_numpy(np.stack(maps) > 0)
+
+
+def consensus_edges(annotations: Tensor, consensus: str) -> Tensor:
+    """Merge boundary maps (A, H, W) into one target (H, W) int64 of 0, 1 and 255 (void).
+
+    Examples
+    --------
+    >>> votes = torch.tensor([[[1, 1, 0]], [[1, 0, 0]], [[1, 0, 0]]]).bool()
+    >>> [consensus_edges(votes, name).tolist() for name in ("any", "majority", "agreed")]
+    [[[1, 1, 0]], [[1, 0, 0]], [[1, 255, 0]]]
+    """
+    votes = annotations.sum(0)
+    if consensus == "any":
+        return (votes > 0).long()
+    edges = (2 * votes >= len(annotations)).long()
+    return edges if consensus == "majority" else edges.masked_fill((votes > 0) & (edges == 0), VOID)

@@ -1,0 +1,111 @@
+"""Reading label images: one class index at every pixel, 255 for void.
+
+Shapes: H x W pixels, K classes.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelnet_edu.data.photos import open_image
+
+VOID = 255
+
+
+def read_labels(path: Path, size: tuple[int, int], num_classes: int, void: int = VOID) -> Tensor:
+    """Read a label image as (H, W) int64 with 255 for void.
+
+    Parameters
+    ----------
+    path : Path
+        An image of one channel, or a palette image, stored without loss.
+    size : (int, int)
+        Height and width of the photograph.
+    num_classes : int
+        Classes 0 to ``num_classes - 1``.
+    void : int
+        The value that stands for void in the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For a broken file, colours or lossy compression instead of class indices, another size than the photograph's, or
+        a class out of range.
+    """
+    image = open_image(path)
+    if image.format == "JPEG" or len(image.getbands()) > 1:
+        raise ValueError(
+            f"{path}: found {image.format} with channels {''.join(image.getbands())}, expected one class index a pixel "
+            "in a PNG (palette or grey); take the original file"
+        )
+    labels = torch.from_numpy(np.array(image).astype(np.int64))
+    return check_labels(path, labels, size, num_classes, void)
+
+
+def check_labels(path: Path, labels: Tensor, size: tuple[int, int], num_classes: int, void: int = VOID) -> Tensor:
+    """Return labels (H, W) int64 with 255 for void, as ``read_labels`` does, from an array that is read already."""
+    if tuple(labels.shape) != tuple(size):
+        raise ValueError(
+            f"{path}: found labels of shape {tuple(labels.shape)}, expected {tuple(size)} (height, width), one class a "
+            "pixel of the photograph; take the original file, or resize by nearest neighbour"
+        )
+    labels = labels.masked_fill(labels == void, VOID)
+    wrong = labels[(labels != VOID) & ((labels < 0) | (labels >= num_classes))]
+    if len(wrong):
+        raise ValueError(
+            f"{path}: found class {int(wrong[0])} at {len(wrong)} pixels, expected 0 to {num_classes - 1}, "
+            f"or {void} for void; take the original file"
+        )
+    return labels
+
+
+def require(paths: Iterable[Path], what: str) -> None:
+    """Raise FileNotFoundError if one of the paths is no file, naming the first and counting the others.
+
+    Examples
+    --------
+    >>> require([Path("nowhere/a.png"), Path("nowhere/b.png")], "one label image for each photograph")
+    Traceback (most recent call last):
+    FileNotFoundError: nowhere/a.png: missing, one of 2; expected one label image for each photograph
+    """
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{missing[0]}: missing, one of {len(missing)}; expected {what}")
+
+
+def read_names(path: Path) -> list[str]:
+    """Read the list of a split, one name a line.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it lists nothing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing, expected the list of a split, one name a line")
+    names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"{path}: found no names, expected at least one; take the original file")
+    return names
+
+
+def color_map(number: int) -> Tensor:
+    """Return the colour map of PASCAL VOC, (number, 3) uint8: the bits of an index spread over the three channels.
+
+    Source: VOC development kit (Everingham et al., IJCV 2010).
+
+    Examples
+    --------
+    >>> color_map(16)[15].tolist()
+    [192, 128, 128]
+    """
+    index = torch.arange(number)
+    channels = [sum(((index >> (3 * bit + c)) & 1) << (7 - bit) for bit in range(3)) for c in range(3)]
+    return torch.stack(channels, 1).to(torch.uint8)

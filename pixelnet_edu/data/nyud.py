@@ -1,0 +1,271 @@
+"""NYU Depth v2: rooms seen by a Kinect, with depth, 40 classes, and surface normals made from the depth.
+
+Source: Silberman et al., ECCV 2012, 795 frames to train and 654 to test; the 40 classes are those of Gupta et al., CVPR
+2013; the intrinsics are those of the colour camera in the data set's toolbox.
+Normals from depth are not the ground truth of the literature, which is another download: pass that with ``normals``.
+
+Layout: ``root/train`` and ``root/test`` with frames, each ``NNNN_rgb.jpg`` (or .png), ``NNNN_depth.png`` (16 bits,
+millimetres, 0 for a hole) and perhaps ``NNNN_labels.png`` (0 to 39, 255 for void); or the official
+``nyu_depth_v2_labeled.mat`` with ``splits.mat`` and perhaps ``classMapping40.mat`` in ``root``.
+
+Shapes: H x W pixels, 4:3.
+"""
+
+import colorsys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pixelnet_edu.data.depth import normals_from_depth
+from pixelnet_edu.data.labels import VOID, read_labels, require
+from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
+from pixelnet_edu.data.photos import open_image, read_photo
+
+FULL_SIZE = 480, 640
+FULL_INTRINSICS = 518.857901, 519.469611, 325.582449, 253.736166  # fx, fy, cx, cy; the first pixel's centre is (0, 0)
+SMALL_WIDTH = 160
+SEEN_ROWS, SEEN_COLUMNS = (12, 117), (11, 149)  # of 160 x 120 pixels: inside the white border that undistorting left
+MAX_ROUGHNESS = 0.2  # a Kinect's depth comes in steps, coarser ones farther away
+UNIT_TOLERANCE = 0.01
+RINGS, SATURATION = (0.6, 0.4, 0.8, 0.25), 0.7  # lightness of ten hues each: no two differ by less than CIEDE2000 7
+
+
+class NYUDepthV2(Dataset):
+    """Rooms with depth, normals and, where they are on disk, classes.
+
+    Parameters
+    ----------
+    root : path
+        Folder that holds ``train`` and ``test``, or the official ``.mat`` files.
+    split : "train" or "test"
+        Which part.
+    normals : path, optional
+        Folder of ``NNNN.npy`` with normals to use instead of those from depth: floating point (H, W, 3), unit length,
+        x right, y down, z into the scene, (0, 0, 0) for invalid.
+    download : bool
+        Fetch what is missing from the official servers.
+    strict : bool
+        Whether a missing file is an error at once, or only when its sample is read.
+
+    Returns
+    -------
+    dict
+        ``image`` (3, H, W) RGB in [0, 1]; ``normals`` (3, H, W), (0, 0, 0) for invalid; ``depth`` (H, W) in metres, 0
+        for a hole; ``intrinsics`` (4,), fx, fy, cx, cy in pixels; ``labels`` (H, W) int64, 0 to 39 and 255 for void,
+        only where they are on disk; ``name``. Outside the frame that the Kinect saw, labels are void and there are no
+        normals from depth.
+
+    Raises
+    ------
+    ImportError
+        For the ``.mat`` file without h5py.
+    ValueError
+        For an unknown or empty split; for a ``.mat`` file of another kind; when a sample is read: for a broken file,
+        depth of 8 bits, of another size than the photograph or in another unit, a class out of range, or normals that
+        are quantised, of another size, not of unit length, or that point away from the camera.
+    FileNotFoundError
+        If the folder, a photograph, a depth image or a file of normals is missing.
+    """
+
+    classes = (
+        *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
+        *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
+        *("ceiling", "books", "refrigerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard"),
+        *("person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture"),
+        "otherprop",
+    )
+    num_classes = NUM_CLASSES
+    palette = torch.tensor(
+        [colorsys.hls_to_rgb(hue / 10, lightness, SATURATION) for lightness in RINGS for hue in range(10)]
+    )
+    palette = (palette * 255).round().to(torch.uint8)
+    splits = ("train", "test")
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        normals: str | Path | None = None,
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
+        if split not in self.splits:
+            raise ValueError(f"split: found {split!r}, expected 'train' or 'test'")
+        self.root, self.split = Path(root), split
+        if download and not (self.root / MAT).is_file():
+            from pixelnet_edu.data.fetching import fetch
+
+            fetch("nyud", self.root)
+        self.frames = _open(self.root, split, strict)
+        self.names = self.frames.names
+        self.normals = None if normals is None else [Path(normals) / f"{name}.npy" for name in self.names]
+        if strict and self.normals:
+            _check_normal_files(self.normals)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict:
+        """Read one sample."""
+        image, depth, labels = self.frames.read(index)
+        intrinsics = _intrinsics(f"{self.root}, {self.split} frame {self.names[index]}", *depth.shape)
+        outside = ~_seen(*depth.shape)
+        if self.normals is None:
+            window = max(3, 2 * (depth.shape[1] // 36) + 1)  # 9 pixels of 160, the same angle at any size
+            normals = normals_from_depth(depth.masked_fill(outside, 0.0), intrinsics, window, MAX_ROUGHNESS)
+        else:
+            normals = read_normals(self.normals[index], tuple(depth.shape))
+        sample = {"image": image, "normals": normals, "depth": depth, "intrinsics": intrinsics}
+        if labels is not None:
+            sample["labels"] = labels.masked_fill(outside, VOID)
+        return sample | {"name": self.names[index]}
+
+
+class FrameFolder:
+    """The frames of one split in a folder; it reads as `MatFrames` does.
+
+    Parameters
+    ----------
+    folder : path
+        Where the files lie.
+    strict : bool
+        Whether a missing file is an error at once, or only when its frame is read.
+
+    Raises
+    ------
+    ValueError
+        If there is no frame.
+    FileNotFoundError
+        If a photograph or a depth image is missing, or label images of some frames only.
+    """
+
+    def __init__(self, folder: Path, strict: bool = True) -> None:
+        photos = {p.stem[:-4]: p for p in folder.iterdir() if p.stem.endswith("_rgb") and p.suffix in (".jpg", ".png")}
+        self.names = sorted(photos.keys() | {p.stem[:-6] for p in folder.glob("*_depth.png")})
+        if not self.names:
+            raise ValueError(f"{folder}: found no frames, expected NNNN_rgb.jpg (or .png) with NNNN_depth.png")
+        self.photos = [photos.get(name, folder / f"{name}_rgb.jpg") for name in self.names]
+        self.depths = [folder / f"{name}_depth.png" for name in self.names]
+        self.labels = [folder / f"{name}_labels.png" for name in self.names]
+        self.labelled = any(path.is_file() for path in self.labels)
+        if strict:
+            require(self.photos, "the photograph (.jpg or .png) of each depth image")
+            require(self.depths, "the depth image of each photograph")
+            require(self.labels if self.labelled else (), "label images for all frames, or for none")
+
+    def read(self, index: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the photograph (3, H, W) in [0, 1], depth (H, W) in metres, and labels (H, W) or None."""
+        image, depth = read_photo(self.photos[index]), read_depth(self.depths[index])
+        size = tuple(image.shape[1:])
+        if tuple(depth.shape) != size:
+            raise ValueError(
+                f"{self.depths[index]}: found depth of shape {tuple(depth.shape)}, expected {size} (height, width) as "
+                "the photograph has; take both from one release"
+            )
+        return image, depth, read_labels(self.labels[index], size, NUM_CLASSES) if self.labelled else None
+
+
+def read_depth(path: Path) -> Tensor:
+    """Read a depth image as metres, (H, W) float32, 0 for a hole.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For a broken file, 8 bits, no valid pixel, or another unit than millimetres.
+    """
+    image = open_image(path)
+    if not image.mode.startswith("I"):
+        raise ValueError(
+            f"{path}: found a depth image of mode {image.mode}, expected one channel of 16 bits, in millimetres; take "
+            "the original file, 8 bits hold too few steps"
+        )
+    depth = torch.from_numpy(np.array(image).astype(np.float32)) / 1000
+    check_depth(str(path), depth)
+    return depth
+
+
+def read_normals(path: Path, size: tuple[int, int]) -> Tensor:
+    """Read ground-truth normals, floating point (H, W, 3) in the camera frame, as (3, H, W) float32.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no such array, is quantised, has another size (height, width) than the photograph, or its vectors are
+        neither of unit length nor (0, 0, 0), or mostly point away from the camera.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be read as a NumPy array ({error}); replace the file") from error
+    if array.dtype.kind != "f" or array.shape != (*size, 3):
+        raise ValueError(
+            f"{path}: found normals {array.shape} of {array.dtype}, expected {(*size, 3)} of floating point; integers "
+            "are quantised, take the normals that they were made from"
+        )
+    normals = torch.from_numpy(array.astype(np.float32)).permute(2, 0, 1).contiguous()
+    _check_directions(path, normals[:, normals.ne(0).any(0)])
+    return normals
+
+
+def _check_directions(path: Path, normals: Tensor) -> None:
+    """Raise ValueError unless the valid normals (3, M) are of unit length and most of them face the camera."""
+    wrong = ~((normals.norm(dim=0) - 1).abs() <= UNIT_TOLERANCE)
+    if wrong.any():
+        raise ValueError(
+            f"{path}: found {int(wrong.sum())} normals whose length is not 1, one {normals[:, wrong][:, 0].tolist()}, "
+            "expected unit vectors, or (0, 0, 0) for invalid; divide by the length"
+        )
+    if normals.shape[1] and (away := float((normals[2] > 0).float().mean())) > 0.5:
+        raise ValueError(
+            f"{path}: found {away:.0%} of the normals pointing away from the camera, expected z below 0 for what faces "
+            "it; use x right, y down, z into the scene"
+        )
+
+
+def _check_normal_files(paths: list[Path]) -> None:
+    """Raise one clear error for missing normals, and for normals kept as pictures."""
+    pictures = [picture for path in paths if not path.is_file() and (picture := path.with_suffix(".png")).is_file()]
+    if pictures:
+        raise ValueError(
+            f"{pictures[0]}: found normals as a picture, expected {pictures[0].stem}.npy of floating point; "
+            "8 bits move normals by degrees, take the original ones"
+        )
+    require(paths, "the normals of each frame, floating point (H, W, 3)")
+
+
+def _open(root: Path, split: str, strict: bool) -> FrameFolder | MatFrames:
+    """Open a split in the layout that is there; frames go first."""
+    if (root / split).is_dir():
+        return FrameFolder(root / split, strict)
+    if (root / MAT).is_file():
+        return MatFrames(root / MAT, root / SPLITS, mapping if (mapping := root / MAPPING).is_file() else None, split)
+    raise FileNotFoundError(
+        f"{root / split}: no such folder; expected frames there, or {MAT} with {SPLITS} in {root}; "
+        "data_scripts/nyud.py or download=True makes them"
+    )
+
+
+def _intrinsics(where: str, height: int, width: int) -> Tensor:
+    """Return fx, fy, cx, cy in pixels of a frame of this size, (4,)."""
+    if height * FULL_SIZE[1] != width * FULL_SIZE[0]:
+        raise ValueError(
+            f"{where}: found {height} x {width} pixels (height x width), expected 4:3 as in 480 x 640; take whole "
+            "frames, cropped ones have other intrinsics"
+        )
+    scale = width / FULL_SIZE[1]
+    fx, fy, cx, cy = FULL_INTRINSICS
+    return torch.tensor([fx * scale, fy * scale, (cx + 0.5) * scale - 0.5, (cy + 0.5) * scale - 0.5])
+
+
+def _seen(height: int, width: int) -> Tensor:
+    """Return which pixels lie inside the white border, (H, W) bool."""
+    rows, columns = ((torch.arange(side) + 0.5) * SMALL_WIDTH / width for side in (height, width))
+    inside = [(first <= at) & (at < last) for at, (first, last) in ((rows, SEEN_ROWS), (columns, SEEN_COLUMNS))]
+    return inside[0][:, None] & inside[1]

@@ -1,0 +1,124 @@
+"""PASCAL-Context: the class of every pixel, things and stuff, in photographs of VOC 2010.
+
+Source: Mottaghi et al., CVPR 2014. Two subsets of its 459 labels are in use, 59 and 33 classes; whatever belongs to
+none of them is background. Scores with and without background differ by several points of mIoU, so the name of the
+label set always says which: "59", "59+background", "33", "33+background".
+
+Layout: ``root/VOCdevkit/VOC2010`` as in the official archive (lists ``ImageSets/Main/train.txt`` and ``val.txt``), with
+``root/59_context_labels`` and ``root/33_context_labels``, where 0 is background and the classes count from 1.
+"""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from pixelnet_edu.data.labels import VOID, color_map, read_labels, read_names, require
+from pixelnet_edu.data.pascal import VOC_CLASSES
+from pixelnet_edu.data.photos import read_photo
+
+_OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
+_CLASSES = {
+    "59": (
+        *_OBJECTS,
+        *("bag", "bed", "bench", "book", "building", "cabinet", "ceiling", "cloth", "computer", "cup", "door", "fence"),
+        *(
+            "floor",
+            "flower",
+            "food",
+            "grass",
+            "ground",
+            "keyboard",
+            "light",
+            "mountain",
+            "mouse",
+            "curtain",
+            "platform",
+        ),
+        *("sign", "plate", "road", "rock", "shelves", "sidewalk", "sky", "snow", "bedclothes", "track", "tree"),
+        *("truck", "wall", "water", "window", "wood"),
+    ),
+    "33": (
+        *VOC_CLASSES[1:],
+        *("sky", "grass", "ground", "road", "building", "tree", "water", "mountain", "wall", "floor", "track"),
+        *("keyboard", "ceiling"),
+    ),
+}
+LABEL_SETS = {
+    name + suffix: background + classes
+    for name, classes in _CLASSES.items()
+    for suffix, background in (("", ()), ("+background", ("background",)))
+}
+
+
+class PascalContext(Dataset):
+    """Photographs with the class of every pixel, objects and surroundings.
+
+    Parameters
+    ----------
+    root : path
+        Folder that holds ``VOCdevkit/VOC2010`` and ``59_context_labels`` or ``33_context_labels``.
+    split : "train" or "val"
+        Which part.
+    label_set : "59", "59+background", "33" or "33+background"
+        Which classes; without background, its pixels are void.
+    download : bool
+        Fetch what is missing from the official servers.
+    strict : bool
+        Whether a missing file is an error at once, or only when its sample is read.
+
+    Returns
+    -------
+    dict
+        ``image`` (3, H, W) RGB in [0, 1]; ``labels`` (H, W) int64 and 255 for void; ``name``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown split or label set; when a sample is read: for a broken file, labels of another size than their
+        photograph, or a class out of range.
+    FileNotFoundError
+        If the folder, a list, a photograph or a label image is missing.
+    """
+
+    splits = ("train", "val")
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        label_set: str = "59",
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
+        for argument, value, known in (("split", split, self.splits), ("label_set", label_set, tuple(LABEL_SETS))):
+            if value not in known:
+                raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+        if download:
+            from pixelnet_edu.data.fetching import fetch
+
+            fetch("context", root)
+        self.root, self.split, self.label_set = Path(root), split, label_set
+        self.classes, self.num_classes = LABEL_SETS[label_set], len(LABEL_SETS[label_set])
+        self.palette = color_map(self.num_classes)
+        photographs = self.root / "VOCdevkit" / "VOC2010"
+        self.names = read_names(photographs / "ImageSets" / "Main" / f"{split}.txt")
+        self.photos = [photographs / "JPEGImages" / f"{name}.jpg" for name in self.names]
+        folder = self.root / f"{label_set.split('+')[0]}_context_labels"
+        self.label_files = [folder / f"{name}.png" for name in self.names]
+        if strict:
+            require(self.photos, "the photograph of each name in the list")
+            require(
+                self.label_files, "the labels of each name in the list; data_scripts/pascal_context.py fetches them"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict:
+        """Read one sample."""
+        image = read_photo(self.photos[index])
+        with_background = len(_CLASSES[self.label_set.split("+")[0]]) + 1
+        labels = read_labels(self.label_files[index], tuple(image.shape[-2:]), with_background)
+        if self.num_classes < with_background:
+            labels = (labels - 1).masked_fill((labels == 0) | (labels == VOID), VOID)
+        return {"image": image, "labels": labels, "name": self.names[index]}

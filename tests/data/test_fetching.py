@@ -1,0 +1,199 @@
+"""Downloads, unpacking and placing: what a server, an archive or an interruption can do wrong, and what is left."""
+
+import io
+import os
+import sys
+import tarfile
+import zipfile
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from serving import Loopback, pack, served, start_server
+
+from pixelnet_edu.data import fetching
+from pixelnet_edu.data.bsds import BSDS500
+from pixelnet_edu.data.fetching import fetch
+from pixelnet_edu.data.sources import SOURCES, readable_size
+from pixelnet_edu.data.unpacking import unpack
+
+pytest.importorskip("pooch")
+FILE = "BSR_bsds500.tgz"
+
+
+@pytest.fixture
+def server(tmp_path_factory, monkeypatch):
+    """Serve a small BSDS500 in place of the official one."""
+    loopback = Loopback(pack("bsds500", tmp_path_factory.mktemp("bsds500")))
+    running = start_server(loopback)
+    monkeypatch.setitem(SOURCES, "bsds500", served("bsds500", loopback))
+    monkeypatch.setattr(fetching, "PAUSES", (0.0,))
+    yield loopback
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.fixture
+def part(server, tmp_path):
+    """Return where the part of an interrupted download lies."""
+    folder = tmp_path / ".unfinished-bsds500" / "downloads"
+    folder.mkdir(parents=True)
+    return folder / f"{quote(f'{server.url}/{FILE}', safe='')}.part"
+
+
+def test_a_part_is_completed(server, part, tmp_path):
+    content = server.files[FILE]
+    part.write_bytes(content[:1000])
+    assert fetch("bsds500", tmp_path, progress=False) == tmp_path
+    assert len(BSDS500(tmp_path)) == 3
+    assert server.sent == len(content) - 1000
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["groundTruth", "images"]
+
+
+def test_a_whole_part_needs_no_byte(server, part, tmp_path):
+    part.write_bytes(server.files[FILE])
+    fetch("bsds500", tmp_path, progress=False)
+    assert (len(BSDS500(tmp_path)), server.sent) == (3, 0)
+
+
+def test_a_part_longer_than_the_file_starts_over(server, part, tmp_path):
+    part.write_bytes(server.files[FILE] + b"more")
+    fetch("bsds500", tmp_path, progress=False)
+    assert (len(BSDS500(tmp_path)), server.sent) == (3, len(server.files[FILE]))
+    assert server.requests == [f"/{FILE}"] * 2
+
+
+def test_a_server_that_tells_no_length(server, tmp_path):
+    server.lengths = False
+    fetch("bsds500", tmp_path, progress=False)
+    assert len(BSDS500(tmp_path)) == 3
+
+
+def test_a_server_that_ignores_ranges_starts_over(server, part, tmp_path):
+    server.ranges = False
+    part.write_bytes(b"x" * 1000)
+    fetch("bsds500", tmp_path, progress=False)
+    assert (len(BSDS500(tmp_path)), server.sent) == (3, len(server.files[FILE]))
+
+
+def test_a_file_put_there_by_hand_is_taken(server, part, tmp_path):
+    part.with_name(FILE).write_bytes(server.files[FILE])
+    fetch("bsds500", tmp_path, progress=False)
+    assert (len(BSDS500(tmp_path)), server.requests) == (3, [])
+
+
+def test_no_server_at_all(server, tmp_path, monkeypatch):
+    dead = tuple(f"http://127.0.0.1:9/{FILE}" for _ in range(2))
+    (download,) = SOURCES["bsds500"].downloads
+    source = replace(SOURCES["bsds500"], downloads=(replace(download, addresses=dead),))
+    monkeypatch.setitem(SOURCES, "bsds500", source)
+    with pytest.raises(
+        FileNotFoundError, match=r"BSR_bsds500\.tgz: could not be downloaded \(127.*no connection.*; 127"
+    ):
+        fetch("bsds500", tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("step", range(4), ids=["arrived", "unpacking", "first folder", "second folder"])
+def test_an_interruption_anywhere_leaves_a_folder_that_is_refused_and_goes_on(server, tmp_path, monkeypatch, step):
+    steps = iter(range(4))
+
+    def interrupted(function):
+        def call(*arguments):
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return function(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetching, "unpack", interrupted(fetching.unpack))
+        patched.setattr(fetching.os, "replace", interrupted(os.replace))
+        with pytest.raises(KeyboardInterrupt):
+            fetch("bsds500", tmp_path, progress=False)
+    assert "images" not in os.listdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        BSDS500(tmp_path)
+    fetch("bsds500", tmp_path, progress=False)
+    assert len(BSDS500(tmp_path)) == 3
+    assert server.sent == len(server.files[FILE])
+    assert sorted(os.listdir(tmp_path)) == ["groundTruth", "images"]
+
+
+def test_what_is_there_is_neither_downloaded_nor_touched(server, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mine.txt").write_text("kept")
+    fetch("bsds500", tmp_path, progress=False)
+    assert os.listdir(tmp_path / "images") == ["mine.txt"]
+    requests = len(server.requests)
+    fetch("bsds500", tmp_path, progress=False)
+    assert len(server.requests) == requests
+
+
+def test_an_archive_of_another_layout_is_named(server, tmp_path, monkeypatch):
+    (download,) = SOURCES["bsds500"].downloads
+    download = replace(download, places=(("BSR/other", "images"),))
+    monkeypatch.setitem(SOURCES, "bsds500", replace(SOURCES["bsds500"], downloads=(download,)))
+    with pytest.raises(ValueError, match=r"BSR_bsds500\.tgz: found BSR in it, expected BSR/other"):
+        fetch("bsds500", tmp_path, progress=False)
+
+
+def test_a_missing_package_is_named(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ImportError, match=r'pip install "pixelnet-edu\[data\]"'):
+        fetch("bsds500", tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def test_unpacked_files_are_those_that_were_packed(tmp_path, kind):
+    content = {"a.txt": b"1", "b/c.bin": os.urandom(5000), "b/d/e.txt": b""}
+    archive = tmp_path / f"archive.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(archive, "w") as file:
+            for name, data in content.items():
+                file.writestr(name, data)
+    else:
+        with tarfile.open(archive, "w:gz" if kind == "tar.gz" else "w") as file:
+            for name, data in content.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                file.addfile(info, io.BytesIO(data))
+    unpack(archive, tmp_path / "out")
+    files = {p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*.*")}
+    assert files == content
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_refused(tmp_path, kind):
+    with tarfile.open(tmp_path / "a.tar", "w") as file:
+        info = tarfile.TarInfo("inner/odd")
+        info.type, info.linkname = kind, "/etc/hostname"
+        file.addfile(info)
+    with pytest.raises(ValueError, match=r"a\.tar: found the member 'inner/odd', expected only files and folders"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+@pytest.mark.parametrize("cut", [0, 10, 400])
+@pytest.mark.parametrize("kind", ["tgz", "zip"])
+def test_damaged_archives_are_named(tmp_path, kind, cut):
+    whole = next(iter(pack("camvid" if kind == "zip" else "bsds500", tmp_path / "tree").values()))
+    (tmp_path / "a").write_bytes(whole[:cut])
+    with pytest.raises(ValueError, match=r"/a: found no whole tar or zip file"):
+        unpack(tmp_path / "a", tmp_path / "out")
+
+
+def test_the_table_of_sources_is_consistent():
+    for name, source in SOURCES.items():
+        files = [download.file for download in source.downloads]
+        assert len(set(files)) == len(files)
+        for download in source.downloads:
+            assert all(address.startswith(("http://", "https://")) for address in download.addresses)
+            assert download.checksum is None or len(download.checksum) in (len("md5:") + 32, len("sha256:") + 64)
+        assert any(download.places for download in source.downloads), name
+        places = [place for download in source.downloads for _, place in download.places]
+        assert len(set(places)) == len(places)
+        assert not any("\n" in text for text in (source.title, source.licence, source.citation, source.note))
+
+
+def test_sizes_for_people():
+    assert [readable_size(n) for n in (999_600_000, 20_000, 1.5e12)] == ["1.0 GB", "20 kB", "1500.0 GB"]

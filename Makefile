@@ -9,7 +9,7 @@ READY := .venv/ready
 UNFINISHED := .venv/unfinished
 SITE := _build/html
 PORT := 8000
-WORDS := --ignore-words-list=gool,strat,trough,winn
+WORDS := --ignore-words-list=gool,ois,strat,trough,winn
 PICTURES := --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
 
 .PHONY: help book serve test notebooks lint format lock clean

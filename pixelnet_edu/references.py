@@ -57,7 +57,8 @@ def human_scores(dataset: Dataset, progress: bool = False, workers: int = 1) -> 
     Returns
     -------
     dict
-        As `boundary_scores` returns it, at one threshold: a person draws a line or doesn't.
+        ``ods``, ``precision``, ``recall``, ``f`` and ``counts`` as `boundary_scores` returns them. A person draws a
+        line or does not, so there is one threshold, and nothing to choose.
 
     Raises
     ------
@@ -74,4 +75,5 @@ def human_scores(dataset: Dataset, progress: bool = False, workers: int = 1) -> 
         for k in range(len(annotations)):
             others = torch.arange(len(annotations)) != k
             curve.update(annotations[k].float(), annotations[others])
-    return curve.scores()
+    scores = curve.scores()
+    return {name: scores[name] for name in ("ods", "precision", "recall", "f", "counts")}

@@ -92,9 +92,7 @@ def _download(download: Download, folder: Path, progress: bool) -> None:
     try:
         import pooch
     except ImportError as error:
-        raise ImportError(
-            'fetch: found no package pooch, which it needs; `pip install "pixelnet-edu[data]"`'
-        ) from error
+        raise ImportError("fetch: found no package pooch, which it needs; `pip install pooch h5py`") from error
     pooch.get_logger().setLevel("WARNING")
     answers = []
     for address in download.addresses:

@@ -96,9 +96,7 @@ def _open_hdf5(path: Path):
     try:
         import h5py
     except ImportError as error:
-        raise ImportError(
-            f'{path}: found no package h5py, which reads it; `pip install "pixelnet-edu[data]"`'
-        ) from error
+        raise ImportError(f"{path}: found no package h5py, which reads it; `pip install pooch h5py`") from error
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -66,7 +66,7 @@ class PascalVOC(Dataset):
 
             for name in ("voc", "sbd") if split == "train_aug" else ("voc",):
                 fetch(name, self.root)
-        self.folder = _folder(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012, data_scripts/pascal_voc.py")
+        self.folder = _folder(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py")
         self.names, self.label_files = self._augmented() if split == "train_aug" else self._listed(split)
         self.photos = [self.folder / "JPEGImages" / f"{name}.jpg" for name in self.names]
         if strict:
@@ -90,7 +90,7 @@ class PascalVOC(Dataset):
 
     def _augmented(self) -> tuple[list[str], list[Path]]:
         """Return the names of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
-        sbd = _folder(self.root / "benchmark_RELEASE" / "dataset", "SBD, data_scripts/sbd.py")
+        sbd = _folder(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py")
         label_files = {
             name: sbd / "cls" / f"{name}.mat" for part in ("train", "val") for name in read_names(sbd / f"{part}.txt")
         }
@@ -129,5 +129,5 @@ def read_mat(path: Path, variable: str) -> np.ndarray:
 def _folder(folder: Path, what: str) -> Path:
     """Return a folder; a clear error where it is missing."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected {what} (download=True, or the script) makes it")
+        raise FileNotFoundError(f"{folder}: no such folder; expected {what} or download=True makes it")
     return folder

@@ -139,7 +139,7 @@ def test_an_archive_of_another_layout_is_named(server, tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(server, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r'pip install "pixelnet-edu\[data\]"'):
+    with pytest.raises(ImportError, match=r"pip install pooch h5py"):
         fetch("bsds500", tmp_path, progress=False)
 
 

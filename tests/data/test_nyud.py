@@ -289,7 +289,7 @@ def test_damaged_official_files(mat):
 
 def test_without_h5py(official, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r'found no package h5py.*pip install "pixelnet-edu\[data\]"'):
+    with pytest.raises(ImportError, match=r"found no package h5py.*pip install pooch h5py"):
         NYUDepthV2(official)
 
 

@@ -153,12 +153,21 @@ def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -
 
 
 def tile(pictures: list[Tensor], dim: int) -> Tensor:
-    """Join pictures (3, H, W) along a dimension with a white gap."""
-    joined = pictures[:1]
-    for picture in pictures[1:]:
-        gap = torch.ones_like(picture).narrow(dim, 0, min(GAP, picture.shape[dim]))
-        joined += [gap, picture]
-    return torch.cat(joined, dim)
+    """Join pictures (3, H, W) along a dimension with a white gap; smaller ones get white on the right and below.
+
+    Examples
+    --------
+    >>> tile([torch.zeros(3, 4, 6), torch.zeros(3, 5, 8)], dim=2).shape
+    torch.Size([3, 5, 18])
+    """
+    across = max(picture.shape[3 - dim] for picture in pictures)
+    joined = []
+    for picture in pictures:
+        missing = across - picture.shape[3 - dim]
+        padding = (0, 0, 0, missing) if dim == 2 else (0, missing, 0, 0)
+        padded = F.pad(picture, padding, value=1.0)
+        joined += [torch.ones_like(padded).narrow(dim, 0, min(GAP, padded.shape[dim])), padded]
+    return torch.cat(joined[1:], dim)
 
 
 def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:

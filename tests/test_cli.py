@@ -208,6 +208,16 @@ def test_paper_recipe_is_the_papers():
     assert (recipe.hidden, recipe.dropout, recipe.sampler) == ((4096, 4096), 0.5, "uniform")
 
 
+def test_pictures_of_standing_and_lying_photographs_are_tiled():
+    """White fills what a smaller picture leaves, and nothing is cut."""
+    lying, standing = torch.zeros(3, 2, 5), torch.full((3, 4, 3), 0.5)
+    sheet = runs.tile([lying, standing], dim=1)
+    assert sheet.shape == (3, 2 + runs.GAP + 4, 5)
+    assert sheet[:, :2].equal(lying)
+    assert sheet[:, 2 + runs.GAP :, :3].equal(standing)
+    assert (sheet[:, 2 + runs.GAP :, 3:] == 1).all()
+
+
 def test_predicted_photo_has_its_own_size():
     recipe = presets.preset("edges", "rooms", "laptop")
     model, task = presets.build_model(recipe).eval(), presets.build_task(recipe)

@@ -12,7 +12,7 @@ PORT := 8000
 WORDS := --ignore-words-list=gool,ois,strat,trough,winn
 PICTURES := --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
 
-.PHONY: help book serve test notebooks lint format lock clean
+.PHONY: help book serve test notebooks bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -36,6 +36,9 @@ test: lint ## style, spelling, unit tests, examples in docstrings, and every not
 
 notebooks: $(READY) ## execute every chapter and store it with its outputs
 	$(BIN)/python book/_tools/run_notebooks.py
+
+bench: $(READY) ## measure speed and memory against the obvious way, ten minutes
+	$(BIN)/pixelnet bench
 
 lint: $(READY) ## style and spelling, and the form of the notebooks
 	$(BIN)/ruff check

@@ -8,11 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from pixelnet_edu import presets, runs
+from pixelnet_edu.bench.report import table
+from pixelnet_edu.bench.run import check_writable, run_bench
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.photos import read_photo, write_picture
 from pixelnet_edu.evaluation import evaluate as score
 from pixelnet_edu.evaluation import target_of
+from pixelnet_edu.experiments import cli as experiments
 from pixelnet_edu.references import hed, human_scores
 from pixelnet_edu.tasks import EdgeDetection
 from pixelnet_edu.training import fit
@@ -27,6 +30,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look after folders of photographs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.command()(experiments.reproduce)
+app.command()(experiments.report)
 UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
 RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
 
@@ -115,6 +120,26 @@ def predict(
     print(f"wrote {out}")
 
 
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, seconds: shows that everything runs.")] = False,
+    out: Annotated[Path, typer.Option(help="Record to write.")] = Path("bench.json"),
+    camvid: Annotated[Path | None, typer.Option(help="Run folder of segmentation on CamVid, to compare too.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of CamVid. [default: the run's]")] = None,
+) -> None:
+    """Measure speed and memory on this machine against the obvious way: ten minutes on two quiet cores.
+
+    pixelnet bench --out bench.json
+    """
+    if root and not camvid:
+        raise ValueError("root: found without --camvid, the run folder whose photographs it holds; say both")
+    check_writable(out)
+    record = run_bench(quick, camvid, root)
+    print(table(record["rows"]))
+    runs.write_json(out, record)
+    print(f"wrote {out}")
+
+
 @data_app.command()
 def check(
     name: Annotated[
@@ -182,7 +207,7 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError) as error:
         _fail(str(error), error)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit("pixelnet: stopped; continue the run with --resume")
+        sys.exit("pixelnet: stopped; `train` continues with --resume, `reproduce` when it is started again")
 
 
 def _fail(message: str, error: Exception) -> None:

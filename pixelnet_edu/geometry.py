@@ -73,24 +73,14 @@ def neighbours(points: Tensor, level: Level, size: tuple[int, int]) -> tuple[Ten
     ([0, 1, 3, 4], [0.375, 0.625, 0.0, 0.0])
     """
     height, width = size
-    left, right, fraction_x = _bracket(level.to_cells(points[..., 0]), width)
-    top, bottom, fraction_y = _bracket(level.to_cells(points[..., 1]), height)
-    cells = [top * width + left, top * width + right, bottom * width + left, bottom * width + right]
-    weights = [
-        (1 - fraction_y) * (1 - fraction_x),
-        (1 - fraction_y) * fraction_x,
-        fraction_y * (1 - fraction_x),
-        fraction_y * fraction_x,
-    ]
-    return torch.stack(cells, -1), torch.stack(weights, -1)
-
-
-def _bracket(t: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the cells on either side of ``t`` and the weight of the second one."""
-    t = t.clamp(0, length - 1)
+    last = points.new_tensor([width - 1, height - 1])
+    t = level.to_cells(points).clamp(min=0).minimum(last)
     first = t.floor()
-    second = (first + 1).clamp(max=length - 1)
-    return first.long(), second.long(), t - first
+    columns, rows = torch.stack([first, (first + 1).minimum(last)], -1).long().unbind(-2)  # (..., 2) each
+    shares_x, shares_y = torch.stack([1 - (t - first), t - first], -1).unbind(-2)
+    cells = rows[..., :, None] * width + columns[..., None, :]
+    weights = shares_y[..., :, None] * shares_x[..., None, :]
+    return cells.flatten(-2), weights.flatten(-2)
 
 
 def pixel_grid(height: int, width: int, device: torch.device | str | None = None) -> Tensor:

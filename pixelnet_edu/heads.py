@@ -1,8 +1,11 @@
 """Predictors: from the hypercolumn of one pixel to its K outputs, the same weights for every pixel.
 
+A head names its first layer. It is linear, as interpolation is, so a network may multiply by it before it interpolates;
+the layers after it need the pixel.
 Source: PixelNet (arXiv 1702.06506); the layer sizes are those of the released networks (4096-4096, ReLU, dropout 0.5).
 
-Shapes: C channels of a hypercolumn, K outputs; leading dimensions (any number of them) are pixels.
+Shapes: C channels of a hypercolumn, D outputs of the first layer, K outputs; leading dimensions (any number of them)
+are pixels.
 """
 
 from collections.abc import Sequence
@@ -10,7 +13,46 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 
-class LinearHead(nn.Module):
+class Head(nn.Module):
+    """A row of layers, of which the first and the last are linear.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Module
+        From a hypercolumn to the outputs; with one layer, it is the first and the last.
+
+    Attributes
+    ----------
+    in_channels, num_outputs : int
+        Channels C and outputs K.
+
+    Examples
+    --------
+    >>> head = Head([nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3)])
+    >>> head.in_channels, head.first.out_features, head.num_outputs
+    (8, 16, 3)
+    """
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.in_channels, self.num_outputs = layers[0].in_features, layers[-1].out_features
+
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that reads hypercolumns, C -> D."""
+        return self.layers[0]
+
+    def rest(self, hidden: Tensor) -> Tensor:
+        """Map what the first layer gives (..., D), which may be overwritten, to outputs (..., K)."""
+        return self.layers[1:](hidden)
+
+    def forward(self, hypercolumns: Tensor) -> Tensor:
+        """Map hypercolumns (..., C) to outputs (..., K)."""
+        return self.rest(self.first(hypercolumns))
+
+
+class LinearHead(Head):
     """A linear predictor, C -> K.
 
     Parameters
@@ -27,16 +69,10 @@ class LinearHead(nn.Module):
     """
 
     def __init__(self, in_channels: int, num_outputs: int) -> None:
-        super().__init__()
-        self.in_channels, self.num_outputs = in_channels, num_outputs
-        self.layers = nn.Sequential(nn.Linear(in_channels, num_outputs))
-
-    def forward(self, hypercolumns: Tensor) -> Tensor:
-        """Map hypercolumns (..., C) to outputs (..., K)."""
-        return self.layers(hypercolumns)
+        super().__init__([nn.Linear(in_channels, num_outputs)])
 
 
-class MLPHead(nn.Module):
+class MLPHead(Head):
     """A nonlinear predictor: hidden layers with ReLU and dropout, then a linear layer to K outputs.
 
     Parameters
@@ -59,15 +95,9 @@ class MLPHead(nn.Module):
     def __init__(
         self, in_channels: int, num_outputs: int, hidden: Sequence[int] = (4096, 4096), dropout: float = 0.5
     ) -> None:
-        super().__init__()
-        self.in_channels, self.num_outputs = in_channels, num_outputs
         layers: list[nn.Module] = []
         for width in hidden:
             layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True)]
             layers += [nn.Dropout(dropout)] if dropout else []
             in_channels = width
-        self.layers = nn.Sequential(*layers, nn.Linear(in_channels, num_outputs))
-
-    def forward(self, hypercolumns: Tensor) -> Tensor:
-        """Map hypercolumns (..., C) to outputs (..., K)."""
-        return self.layers(hypercolumns)
+        super().__init__([*layers, nn.Linear(in_channels, num_outputs)])

@@ -7,11 +7,15 @@ Source: PixelNet (arXiv 1702.06506).
 Shapes: B images, N points an image, C hypercolumn channels, K outputs a pixel, H x W pixels.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from pixelnet_edu.adaptive import evaluating, predict_adaptive
 from pixelnet_edu.geometry import check_points, pixel_grid
-from pixelnet_edu.hypercolumns import sample_hypercolumns
+from pixelnet_edu.heads import Head
+from pixelnet_edu.hypercolumns import project_hypercolumns
 
 
 class PixelNet(nn.Module):
@@ -21,8 +25,8 @@ class PixelNet(nn.Module):
     ----------
     backbone : nn.Module
         Has ``levels`` and ``hypercolumn_channels``; ``backbone(images)`` returns the features of each level.
-    head : nn.Module
-        Maps (..., C) to (..., K); has ``in_channels`` and ``num_outputs``.
+    head : Head
+        Maps hypercolumns (..., C) to outputs (..., K).
 
     Raises
     ------
@@ -39,7 +43,7 @@ class PixelNet(nn.Module):
     (torch.Size([2, 1, 7]), torch.Size([2, 7, 64, 48]))
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, head: Head) -> None:
         super().__init__()
         if head.in_channels != backbone.hypercolumn_channels:
             raise ValueError(
@@ -69,44 +73,55 @@ class PixelNet(nn.Module):
             If the points have another shape or lie outside the image.
         """
         check_points(points, images.shape[0], *images.shape[-2:])
-        features = self.backbone(images)  # one (B, C_l, h_l, w_l) a level
-        hypercolumns = sample_hypercolumns(features, points, self.backbone.levels)  # (B, N, C)
-        return self.head(hypercolumns)
+        return self.read(self.backbone(images), points)
+
+    def read(self, features: Sequence[Tensor], points: Tensor) -> Tensor:
+        """Predict at the points (B, N, 2) of images whose features the backbone has returned, (B, N, K).
+
+        The head's first layer is applied before interpolating where that is cheaper; the result is that of
+        ``head(sample_hypercolumns(features, points, levels))``, up to rounding.
+        """
+        hidden = project_hypercolumns(features, points, self.backbone.levels, self.head.first)  # (B*N, D)
+        return self.head.rest(hidden).unflatten(0, points.shape[:2])
 
     @torch.no_grad()
-    def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192) -> Tensor:
-        """Predict every pixel, ``max_points`` at a time so that memory stays bounded.
+    def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192, task=None) -> Tensor:
+        """Predict every pixel.
 
         Parameters
         ----------
         images : Tensor (B, 3, H, W)
             RGB in [0, 1].
-        mode : "exact"
-            Every pixel has its own hypercolumn.
+        mode : "exact" or "adaptive"
+            "exact" computes every pixel; "adaptive" computes those of a grid, and between them only where they disagree
+            (:func:`pixelnet_edu.adaptive.predict_adaptive`, which also returns which ones).
         max_points : int
-            Pixels whose hypercolumns exist at the same time.
+            Pixels whose hidden activations exist at the same time, in whole rows of the image; it bounds the memory.
+        task : task, optional
+            What "disagree" means; needed for "adaptive" only.
 
         Returns
         -------
         Tensor (B, K, H, W)
             Raw outputs (logits), in evaluation mode whatever the mode of the network.
+
+        Raises
+        ------
+        ValueError
+            For another mode, or "adaptive" without a task.
         """
+        if mode == "adaptive" and task is None:
+            raise ValueError("task: missing, expected the task of the network for mode='adaptive'; pass task=")
+        if mode == "adaptive":
+            return torch.cat([predict_adaptive(self, image[None], task)[0] for image in images])
         if mode != "exact":
-            raise ValueError(f"mode: found {mode!r}, expected 'exact'")
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
-        try:
+            raise ValueError(f"mode: found {mode!r}, expected 'exact' or 'adaptive'")
+        with evaluating(self):
             return torch.stack([self._predict_one(image[None], max_points) for image in images])
-        finally:
-            for module, training in modes:
-                module.training = training
 
     def _predict_one(self, image: Tensor, max_points: int) -> Tensor:
         """Predict all pixels of one image, (1, 3, H, W) -> (K, H, W)."""
         H, W = image.shape[-2:]
         features = self.backbone(image)
-        outputs = [
-            self.head(sample_hypercolumns(features, points[None], self.backbone.levels))[0]
-            for points in pixel_grid(H, W, image.device).split(max_points)
-        ]
-        return torch.cat(outputs).T.reshape(-1, H, W)
+        bands = pixel_grid(H, W, image.device).split(max(1, max_points // W) * W)  # whole rows of pixels
+        return torch.cat([self.read(features, band[None])[0] for band in bands]).T.reshape(-1, H, W)

@@ -4,6 +4,7 @@
 images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv 1702.06506).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,18 +12,36 @@ import torch
 from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.backbones import VGG16, SmallVGG
+from pixelnet_edu.coverage import AnyPixelSampler, SpatialSampler
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
 from pixelnet_edu.data.rooms import RoomScenes
 from pixelnet_edu.data.transforms import Augment
+from pixelnet_edu.drawing import PixelSample
 from pixelnet_edu.heads import MLPHead
+from pixelnet_edu.level_norm import NormalizedLevels
 from pixelnet_edu.model import PixelNet
-from pixelnet_edu.sampling import BalancedSampler, StratifiedSampler, UniformSampler
+from pixelnet_edu.sampling import (
+    ALLOCATIONS,
+    BalancedSampler,
+    HardPixelSampler,
+    PatchSampler,
+    StratifiedSampler,
+    UniformSampler,
+)
 from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNormals
 from pixelnet_edu.training import TrainingConfig
 
 TASKS = ("segmentation", "normals", "edges")
 PRESETS = ("laptop", "paper")
 WEIGHTS = ("none", "imagenet", "hed")
+_SAMPLERS = {
+    "uniform": UniformSampler,
+    "any": AnyPixelSampler,
+    "spatial": SpatialSampler,
+    "patch": PatchSampler,
+    "hard": HardPixelSampler,
+}
+SAMPLERS = (*_SAMPLERS, "balanced", *ALLOCATIONS)
 
 
 @dataclass(frozen=True)
@@ -36,13 +55,19 @@ class Preset:
     weights : str
         Pretrained weights of the paper's backbone, or "none".
     sampler : str
-        "uniform", "balanced", or an allocation of the stratified sampler.
+        One of ``SAMPLERS``: those of places and losses, "balanced" (edges), or an allocation of the stratified one.
+    positive_share : float
+        Share of edge pixels in the sample of "balanced".
     size : (int, int)
         Height and width of the training images.
     widths : tuple of int
         Channels of the laptop backbone's stages.
+    context : bool
+        Whether a level of stride 32 that sees most of the image follows: fc7 of VGG-16, one more stage of the laptop's.
+    level_norm : bool
+        Whether each level is batch-normalised before it is read.
     hidden : tuple of int
-        Widths of the predictor's hidden layers.
+        Widths of the predictor's hidden layers; none for a linear one.
     dropout : float
         Dropout of the predictor.
     scale : (float, float)
@@ -58,8 +83,11 @@ class Preset:
     name: str
     weights: str = "none"
     sampler: str = "uniform"
+    positive_share: float = 0.5
     size: tuple[int, int] = (224, 224)
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    context: bool = False
+    level_norm: bool = False
     hidden: tuple[int, ...] = (4096, 4096)
     dropout: float = 0.5
     scale: tuple[float, float] = (1.0, 1.0)
@@ -69,6 +97,8 @@ class Preset:
     def __post_init__(self) -> None:
         """Check the names, also those of a configuration that is read from a file."""
         _check_names(self.task, self.data, self.name, self.weights)
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler: found {self.sampler!r}, expected one of {', '.join(SAMPLERS)}")
 
 
 def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Preset:
@@ -106,7 +136,7 @@ def _check_names(task: str, data: str, name: str, weights: str) -> None:
 
 def _paper(task: str, data: str, weights: str) -> Preset:
     """The paper's recipe."""
-    return Preset(task, data, "paper", weights)
+    return Preset(task, data, "paper", weights, context=weights == "imagenet")
 
 
 @dataclass(frozen=True)
@@ -127,7 +157,7 @@ _LAPTOP = {
     "nyud": _Laptop((120, 160), 1500, scale=(1.0, 1.2)),  # nearly whole frames: where the floor is, is known
     "bsds500": _Laptop((160, 160), 1500, edge_sampler="balanced", test_images=20),  # 200 take minutes to match
 }
-_LAPTOP_OTHERS = _Laptop((128, 128), 2500)
+_LAPTOP_OTHERS = _Laptop((128, 128), 3000)
 
 
 def _laptop(task: str, data: str) -> Preset:
@@ -166,14 +196,20 @@ def has_fast_bf16() -> bool:
 def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:
     """Build the network of a recipe: pretrained weights where it has some, else weights that follow from its seed."""
     torch.manual_seed(recipe.training.seed)
-    if recipe.name == "laptop":
-        backbone = SmallVGG(recipe.widths)
-    elif recipe.weights == "none":
-        backbone = VGG16(batch_norm=True, fc=False)
-    else:
-        backbone = VGG16(recipe.weights if pretrained else None, fc=recipe.weights == "imagenet")
+    backbone = _build_backbone(recipe, pretrained)
+    if recipe.level_norm:
+        backbone = NormalizedLevels(backbone)
     head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
     return PixelNet(backbone, head)
+
+
+def _build_backbone(recipe: Preset, pretrained: bool) -> VGG16 | SmallVGG:
+    """Build the backbone of a recipe."""
+    if recipe.name == "laptop":
+        return SmallVGG((*recipe.widths, recipe.widths[-1]) if recipe.context else recipe.widths)
+    if recipe.weights == "none":
+        return VGG16(batch_norm=True, fc=recipe.context)
+    return VGG16(recipe.weights if pretrained else None, fc=recipe.context)
 
 
 def build_task(recipe: Preset) -> SemanticSegmentation | SurfaceNormals | EdgeDetection:
@@ -188,11 +224,13 @@ def build_task(recipe: Preset) -> SemanticSegmentation | SurfaceNormals | EdgeDe
     return SurfaceNormals() if recipe.task == "normals" else EdgeDetection()
 
 
-def build_sampler(recipe: Preset) -> UniformSampler | StratifiedSampler | BalancedSampler:
+def build_sampler(recipe: Preset) -> Callable[..., PixelSample]:
     """Build the sampler of a recipe."""
-    if recipe.sampler == "uniform":
-        return UniformSampler()
-    return BalancedSampler() if recipe.sampler == "balanced" else StratifiedSampler(recipe.sampler)
+    if recipe.sampler in _SAMPLERS:
+        return _SAMPLERS[recipe.sampler]()
+    if recipe.sampler == "balanced":
+        return BalancedSampler(recipe.positive_share)
+    return StratifiedSampler(recipe.sampler)
 
 
 def build_augment(recipe: Preset) -> Augment:
@@ -210,16 +248,21 @@ def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
     ValueError
         If a data set of photographs has no root.
     """
+    dataset = _open(recipe, root, split)
+    if split == "train" or recipe.test_images is None:
+        return dataset
+    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(recipe.test_images, len(dataset))).long().tolist())
+
+
+def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:
+    """Open the whole of a split."""
     if recipe.data == "rooms":
         seed, number = (0, 2000) if split == "train" else (1, 200)
         return RoomScenes(recipe.size, number, seed, cache_dir=root or cache_folder() / "rooms")
     if root is None:
         raise ValueError(f"root: missing, expected the folder of {recipe.data}; say --root DIR")
     entry = catalog_entry(recipe.data)
-    dataset = entry.open(root, entry.train if split == "train" else entry.test)
-    if split == "train" or recipe.test_images is None:
-        return dataset
-    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(recipe.test_images, len(dataset))).long().tolist())
+    return entry.open(root, entry.train if split == "train" else entry.test)
 
 
 def build_validation(recipe: Preset, root: Path | None) -> Dataset | None:

@@ -1,13 +1,15 @@
 """The three pixel problems: what is predicted at a pixel, which pixels are valid, the loss, the decoding, the colours.
 
 A task reads its target from a sample, a dictionary with ``image`` (3, H, W) and some of ``labels`` (H, W) with 255 for
-void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void.
+void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. For adaptive
+prediction it tells the ``spacing`` of the first grid in pixels, and where neighbouring answers ``disagree``.
 Source: the losses of the paper's released networks (PixelNet, arXiv 1702.06506): softmax cross-entropy; half the
 squared distance of unit normals; sigmoid cross-entropy without class weights.
 
 Shapes: B images, N points an image, K outputs a pixel, H x W pixels.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,6 +19,9 @@ from torch import Tensor
 from pixelnet_edu.allocation import VOID
 from pixelnet_edu.drawing import read_at
 
+UNSURE = 0.7  # a class of less probability is not certain
+BEND = 10.0  # degrees between neighbouring normals from which on a surface is not smooth
+UNLIKELY = 0.1  # an edge of less probability is none
 _VOID_COLOR = 0.55
 
 
@@ -40,6 +45,7 @@ class SemanticSegmentation:
     target = "labels"
     score = "miou"
     higher_is_better = True
+    spacing = 8
 
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
         self.classes, self.palette = tuple(classes), torch.as_tensor(palette)
@@ -62,12 +68,21 @@ class SemanticSegmentation:
             raise ValueError(
                 f"labels: found class {int(wrong[0])}, expected 0 to {self.num_outputs - 1}, or {VOID} for void"
             )
+        return _average(self.losses(outputs, targets), targets != VOID, weights)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the cross-entropy of each of the logits (B, N, K), (B, N); 0 where the target (B, N) is void."""
         losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=VOID, reduction="none")
-        return _average(losses.view_as(targets), targets != VOID, weights)
+        return losses.view_as(targets)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Return the likeliest class, (B, K, H, W) -> (B, H, W) int64."""
         return outputs.argmax(1)
+
+    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
+        """Tell where logits (B, K, ...) choose different classes, or one is not sure of its choice, (B, ...) bool."""
+        (sure, classes), (also_sure, other_classes) = (logits.float().softmax(1).max(1) for logits in (outputs, others))
+        return (classes != other_classes) | (torch.minimum(sure, also_sure) < UNSURE)
 
     def colors(self, labels: Tensor) -> Tensor:
         """Colour class indices, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""
@@ -91,6 +106,7 @@ class SurfaceNormals:
     score = "median"
     higher_is_better = False
     num_outputs = 3
+    spacing = 8
 
     def valid(self, targets: Tensor) -> Tensor:
         """Return which pixels have a normal, (B, 3, H, W) -> (B, H, W) bool."""
@@ -98,12 +114,21 @@ class SurfaceNormals:
 
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Average half the squared distance of unit vectors, 1 - cos(angle), over the valid targets (B, N, 3)."""
-        losses = 1 - (F.normalize(outputs.float(), dim=-1) * targets).sum(-1)
-        return _average(losses, targets.square().sum(-1) > 0.25, weights)
+        return _average(self.losses(outputs, targets), targets.square().sum(-1) > 0.25, weights)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return 1 - cos(angle) of each output (B, N, 3), (B, N); meaningless where the target (B, N, 3) is invalid."""
+        return 1 - (F.normalize(outputs.float(), dim=-1) * targets).sum(-1)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Make the outputs (B, 3, H, W) unit length."""
         return F.normalize(outputs.float(), dim=1)
+
+    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
+        """Tell where two normals (B, 3, ...) have more than 10 degrees between them, (B, ...) bool."""
+        outputs, others = outputs.float(), others.float()
+        lengths = (outputs.square().sum(1) * others.square().sum(1)).sqrt()
+        return (outputs * others).sum(1) < math.cos(math.radians(BEND)) * lengths
 
     def colors(self, normals: Tensor) -> Tensor:
         """Colour normals, (B, 3, H, W) -> RGB in [0, 1]: right is red, up is green, towards the camera is blue."""
@@ -124,6 +149,7 @@ class EdgeDetection:
     score = "ods"
     higher_is_better = True
     num_outputs = 1
+    spacing = 2  # an edge is one pixel wide
 
     def valid(self, targets: Tensor) -> Tensor:
         """Return which pixels are known to be edge or not, (B, H, W) bool."""
@@ -134,12 +160,19 @@ class EdgeDetection:
         wrong = targets[(targets != VOID) & (targets != 0) & (targets != 1)]
         if len(wrong):
             raise ValueError(f"edges: found {int(wrong[0])}, expected 0 or 1, or {VOID} for void")
-        losses = F.binary_cross_entropy_with_logits(outputs[..., 0].float(), targets.float(), reduction="none")
-        return _average(losses, targets != VOID, weights)
+        return _average(self.losses(outputs, targets), targets != VOID, weights)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the cross-entropy of each logit (B, N, 1), (B, N); meaningless where the target (B, N) is void."""
+        return F.binary_cross_entropy_with_logits(outputs[..., 0].float(), targets.float(), reduction="none")
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Return the probability of an edge, (B, 1, H, W) -> (B, H, W)."""
         return outputs[:, 0].float().sigmoid()
+
+    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
+        """Tell where one of two logits (B, 1, ...) may be of an edge, which interpolation would blur, (B, ...) bool."""
+        return torch.maximum(self.decode(outputs), self.decode(others)) > UNLIKELY
 
     def colors(self, edges: Tensor) -> Tensor:
         """Draw edges dark on white, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""

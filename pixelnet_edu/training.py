@@ -26,7 +26,7 @@ from pixelnet_edu.batches import Batches, Samples, mix
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint, write_log
 from pixelnet_edu.evaluation import Task, evaluate
 from pixelnet_edu.model import PixelNet
-from pixelnet_edu.tasks import targets_at
+from pixelnet_edu.pixel_steps import draw_points, least_valid, mean_loss_backward
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    on_step: Callable[[int, float, PixelNet], None] | None = None,
 ) -> list[dict]:
     """Train a network in place.
 
@@ -131,6 +132,8 @@ def fit(
         Whether to continue from the newest checkpoint in ``folder``.
     progress : bool
         Whether to draw a progress bar with the loss and the score.
+    on_step : callable, optional
+        ``on_step(step, seconds, model)`` after each step, before its checkpoint; its own time is not counted.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def fit(
     FileNotFoundError
         If there is no checkpoint to resume from.
     """
-    trainer = _Trainer(model, task, dataset, sampler, config, augment, validation, folder)
+    trainer = _Trainer(model, task, dataset, sampler, config, augment, validation, folder, on_step)
     if resume:
         trainer.load()
     return trainer.run(progress)
@@ -153,10 +156,10 @@ def fit(
 class _Trainer:
     """The state of one training run."""
 
-    def __init__(self, model, task, dataset, sampler, config, augment, validation, folder) -> None:
+    def __init__(self, model, task, dataset, sampler, config, augment, validation, folder, on_step) -> None:
         if not len(dataset):
             raise ValueError("dataset: found no samples, expected at least one to train on")
-        self.task, self.sampler, self.config, self.validation = task, sampler, config, validation
+        self.task, self.sampler, self.config, self.validation, self.on_step = task, sampler, config, validation, on_step
         self.folder = Path(folder) if folder else None
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -165,33 +168,35 @@ class _Trainer:
         AcceleratorState._reset_state()  # else a second run of this process could not choose another precision
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=config.precision)
         if self.accelerator.num_processes > 1:
-            raise ValueError(
-                f"processes: found {self.accelerator.num_processes}, expected 1; start fit once, on one device"
-            )
+            raise ValueError(f"processes: found {self.accelerator.num_processes}, expected 1; start fit on one device")
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
-        self.samples = Samples(dataset, augment, task, config.points_per_image)
+        self.samples = Samples(dataset, augment, task, least_valid(sampler, config.points_per_image))
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.accelerator.register_for_checkpointing(self)
 
     def run(self, progress: bool) -> list[dict]:
         """Take the remaining steps."""
-        start, config = time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0), self.config
+        config, self.start = self.config, time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
         with tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True) as bar:
             for batch in self._loader():
                 self.losses.append(self._take_step(*batch))
                 self.step += 1
-                self._after_step(start, bar)
+                self._after_step(bar)
                 bar.update()
         return self.log
 
-    def _after_step(self, start: float, bar: tqdm) -> None:
-        """Score, log and save where it is time."""
+    def _after_step(self, bar: tqdm) -> None:
+        """Score, log, tell and save where it is time."""
         config, last = self.config, self.step == self.config.steps
         scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
         if last or scored or _every(self.step, config.log_every):
-            self._write_row(self._evaluate() if scored else None, time.perf_counter() - start)
+            self._write_row(self._evaluate() if scored else None, time.perf_counter() - self.start)
             bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
+        if self.on_step:
+            before = time.perf_counter()
+            self.on_step(self.step, before - self.start, self.accelerator.unwrap_model(self.model))
+            self.start += time.perf_counter() - before
         if self.folder and (last or _every(self.step, config.checkpoint_every)):
             self.save()
 
@@ -205,19 +210,16 @@ class _Trainer:
         """Draw pixels, predict them, and follow the gradient of their mean loss."""
         torch.manual_seed(mix(int(seeds[0]), 1))  # dropout
         generator = torch.Generator().manual_seed(mix(int(seeds[0]), 2))
-        strata = self.task.valid(targets) if targets.dim() == 4 else targets
-        points, _ = self.sampler(strata, self.config.points_per_image, generator=generator)
+        n = self.config.points_per_image
+        points = draw_points(self.model, self.task, self.sampler, images, targets, n, generator)
         self.model.train()
-        with self.accelerator.autocast():
-            outputs = self.model(images, points)  # (B, N, K)
-        loss = self.task.loss(outputs.float(), targets_at(targets, points))
         self.optimizer.zero_grad()
-        self.accelerator.backward(loss)
+        loss = mean_loss_backward(self.accelerator, self.model, self.task, images, targets, points)
         if self.config.clip_norm is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.schedule.step()
-        return loss.detach()
+        return loss
 
     def _evaluate(self) -> float:
         """Score the validation set by the task's leading number."""

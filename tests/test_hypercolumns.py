@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelnet_edu import VGG16, Level, SmallVGG, dense_hypercolumns, sample_hypercolumns
+from pixelnet_edu import VGG16, Level, SmallVGG, dense_hypercolumns, hypercolumns, sample_hypercolumns
 from pixelnet_edu.geometry import check_points, neighbours
+from pixelnet_edu.hypercolumns import project_hypercolumns
 
 VGG_LEVELS = [Level(channels=3, stride=2**k, offset=(2**k - 1) / 2) for k in range(6)]
 
@@ -129,3 +130,88 @@ def test_points_outside_are_named(point):
 def test_points_of_another_shape_are_named():
     with pytest.raises(ValueError, match=r"points: found shape \(3, 2\), expected \(1, N, 2\)"):
         check_points(torch.zeros(3, 2), 1, 5, 8)
+
+
+def project_from(start, monkeypatch):
+    """Let the levels from ``start`` on be multiplied before they are read, whatever it costs."""
+    monkeypatch.setattr(hypercolumns, "_first_projected", lambda *_: start)
+
+
+def with_gradients(apply, features, linear):
+    """Return outputs, and the gradients of a random projection of them with respect to maps, weight and bias."""
+    leaves = [f.detach().clone(memory_format=torch.preserve_format).requires_grad_() for f in features]
+    outputs = apply(leaves)
+    upstream = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(1))
+    return [outputs, *torch.autograd.grad((outputs.float() * upstream).sum(), [*leaves, linear.weight, linear.bias])]
+
+
+def relative(found, expected):
+    """Return the largest difference in shares of the largest expected number."""
+    return float((found.double() - expected.double()).abs().max() / expected.double().abs().max())
+
+
+@pytest.mark.parametrize("start", range(7))
+@pytest.mark.parametrize("size", [(33, 47), (70, 31)])
+def test_projecting_first_changes_nothing(start, size, monkeypatch):
+    project_from(start, monkeypatch)
+    features, points = random_case(*size, 40, seed=3)
+    features, points = [f.float().to(memory_format=torch.channels_last) for f in features], points.float()
+    linear = torch.nn.Linear(18, 7)
+    found = with_gradients(lambda f: project_hypercolumns(f, points, VGG_LEVELS, linear), features, linear)
+    expected = with_gradients(
+        lambda f: linear(sample_hypercolumns(f, points, VGG_LEVELS).flatten(0, 1)), features, linear
+    )
+    torch.testing.assert_close(found[0], expected[0], atol=1e-5, rtol=0)
+    assert max(relative(*pair) for pair in zip(found[1:], expected[1:], strict=True)) < 1e-4
+
+
+@pytest.mark.parametrize(("stride", "offset"), [(3, 1.0), (7, 2.5), (8, 3.5)])
+def test_only_spanned_rows_are_multiplied_and_they_are_enough(stride, offset, monkeypatch):
+    project_from(0, monkeypatch)
+    level, linear = [Level(2, stride, offset)], torch.nn.Linear(2, 3)
+    features = [torch.randn(2, 2, 20, 5)]
+    for top in range(0, 20 * stride, 5):
+        points = torch.rand(2, 30, 2) * torch.tensor([5 * stride, 4]) + torch.tensor([0, top])
+        expected = linear(sample_hypercolumns(features, points, level).flatten(0, 1))
+        torch.testing.assert_close(project_hypercolumns(features, points, level, linear), expected)
+        span = hypercolumns._spans(features, points, level)[0]
+        assert span.stop - span.start <= 4 / stride + 3
+
+
+def test_what_is_cheaper_comes_first():
+    """64 to 512 channels as in VGG-16, 4096 hidden units: counted by hand, conv3_3 is the first to gain."""
+    channels = (64, 128, 256, 512, 512)
+    features = [torch.empty(1, c, 224 >> k, 224 >> k, device="meta") for k, c in enumerate(channels)]
+    whole = [slice(0, f.shape[2]) for f in features]
+
+    def start(num_points, width):
+        return hypercolumns._first_projected(features, whole, num_points, width)
+
+    assert start(num_points=1, width=4096) == 5  # a single point reads
+    assert start(num_points=2000, width=4096) == 3  # 3,136 cells of conv3_3 are more than the points, 784 are fewer
+    assert start(num_points=224 * 224, width=4096) == 1  # every pixel: all levels but the first have fewer cells
+    assert start(num_points=224 * 224, width=1) == 0  # one output: less to interpolate than the channels
+
+
+def test_reading_copies_no_map_and_shares_geometry(monkeypatch):
+    calls = []
+    monkeypatch.setattr(hypercolumns, "neighbours", lambda *a: calls.append(a) or neighbours(*a))
+    features = [torch.randn(2, 3, 8, 9).to(memory_format=torch.channels_last) for _ in range(2)]
+    levels, points = [Level(3, 2, 0.5)] * 2, torch.rand(2, 4, 2) * 15
+    readings = hypercolumns._readings(features, points, levels, [slice(0, 8)] * 2)
+    assert [r.table.data_ptr() for r in readings] == [f.data_ptr() for f in features]
+    assert len(calls) == 1
+    expected = torch.cat([by_grid_sample(f, points, level) for f, level in zip(features, levels, strict=True)], -1)
+    torch.testing.assert_close(sample_hypercolumns(features, points, levels), expected)
+
+
+def test_half_precision_gradients_are_added_in_full_precision():
+    """1,000 points in one cell: added in bfloat16, the sum would stop growing at 256."""
+    cell = torch.zeros(1, 1, 1, 1, dtype=torch.bfloat16, requires_grad=True)
+    sample_hypercolumns([cell], torch.zeros(1, 1000, 2), [Level(1, 1, 0.0)]).sum().backward()
+    assert float(cell.grad) == 1000
+
+
+def test_no_points_give_no_rows():
+    features, linear = [torch.randn(2, 3, 4, 4)], torch.nn.Linear(3, 5)
+    assert project_hypercolumns(features, torch.zeros(2, 0, 2), [Level(3, 8, 3.5)], linear).shape == (0, 5)

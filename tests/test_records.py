@@ -33,5 +33,5 @@ def test_records_name_no_machine():
 
 
 def test_unknown_record_is_named():
-    with pytest.raises(ValueError, match="name: found 'rooms-depth', expected one of .*rooms-edges"):
+    with pytest.raises(ValueError, match=r"name: found 'rooms-depth', expected one of .*rooms-edges"):
         recorded("rooms-depth")

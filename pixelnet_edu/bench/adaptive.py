@@ -1,0 +1,123 @@
+"""Adaptive prediction against the exact one: how much faster, how much worse, and how many pixels it computed.
+
+Scores are those of `evaluate`. Computed pixels are counted where they cannot hide: at the head's last layer.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pixelnet_edu import presets
+from pixelnet_edu.bench.plans import Plan
+from pixelnet_edu.bench.report import once, row
+from pixelnet_edu.bench.timing import interleaved
+from pixelnet_edu.data.rooms import RoomScenes
+from pixelnet_edu.evaluation import Task, evaluate, predict_one
+from pixelnet_edu.model import PixelNet
+from pixelnet_edu.runs import load_run, recorded
+
+# task: the score, what one of its units is in the table, how many of those, the kind of ratio, the goal
+SCORES = {
+    "segmentation": ("miou", "points", 100, "lost", 0.2),
+    "normals": ("mean", "degrees", 1, "added", 0.2),
+    "edges": ("ods", "points", 100, "lost", None),
+}
+
+
+class AdaptivePredictor(nn.Module):
+    """A network that predicts adaptively for one task, as `evaluate` and the clock want it."""
+
+    def __init__(self, net: PixelNet, task: Task) -> None:
+        super().__init__()
+        self.net, self.task = net, task
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Predict images (B, 3, H, W), (B, K, H, W)."""
+        return self.net.predict(images, mode="adaptive", task=self.task)
+
+
+def rooms(task: str, plan: Plan) -> list[dict]:
+    """Compare on rooms, with the recorded network of a task."""
+    recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
+    dataset = RoomScenes(recipe.size, plan.scenes, seed=1)
+    return compare(f"rooms, {task}", task, net, problem, [dataset[k] for k in range(len(dataset))], plan)
+
+
+def camvid_run(run: Path, root: Path | None) -> tuple[PixelNet, Task, torch.utils.data.Dataset]:
+    """Open a segmentation run on CamVid and its test photographs.
+
+    Raises
+    ------
+    ValueError
+        If the run is of another task or data set.
+    FileNotFoundError
+        If the folder is no run folder, or the photographs are missing.
+    """
+    recipe, trained_on, net, problem = load_run(run)
+    if (recipe.task, recipe.data) != ("segmentation", "camvid"):
+        raise ValueError(f"{run}: found a run of {recipe.task} on {recipe.data}, expected segmentation on camvid")
+    return net, problem, presets.build_data(recipe, root or trained_on, "test")
+
+
+def camvid(net: PixelNet, task: Task, dataset: torch.utils.data.Dataset, plan: Plan) -> list[dict]:
+    """Compare on photographs spread over CamVid's test set."""
+    chosen = torch.linspace(0, len(dataset) - 1, min(plan.scenes, len(dataset))).long().tolist()
+    return compare("camvid", "segmentation", net, task, [dataset[k] for k in chosen], plan)
+
+
+def compare(name: str, task: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:
+    """Return the rows of speed, score and computed pixels of one network."""
+    fast = AdaptivePredictor(net, problem)
+    sides = {
+        "ours": partial(_predict_all, fast, samples),
+        "peer": partial(_predict_all, net, samples),
+        "backbone": partial(_backbone_all, net, samples),
+    }
+    times = interleaved(sides, plan.seconds / 2)
+    score, unit, factor, kind, goal = SCORES[task]
+    scores = [once(factor * evaluate(model, problem, samples)[score]) for model in (fast, net)]
+    pixels = sum(sample["image"][0].numel() for sample in samples)
+    computed = once(100 * count_computed(net.head, sides["ours"]) / pixels)
+    about = {"size": list(samples[0]["image"].shape[-2:]), "images": len(samples)}
+    speed = row(f"adaptive, {name}", "times", "s", times["ours"], times["peer"], 5, **about, backbone=times["backbone"])
+    return [
+        speed,
+        row(f"adaptive, {name}, {score}", kind, unit, *scores, goal, **about),
+        row(f"adaptive, {name}, pixels computed", "share", "per cent", computed, once(100.0), **about),
+    ]
+
+
+def _predict_all(model: nn.Module, samples: Sequence[dict]) -> None:
+    """Predict the images one by one."""
+    for sample in samples:
+        predict_one(model, sample["image"])
+
+
+@torch.no_grad()
+def _backbone_all(net: PixelNet, samples: Sequence[dict]) -> None:
+    """Run only the backbone, the part that no choice of pixels makes cheaper."""
+    for sample in samples:
+        net.backbone(sample["image"][None].to(net.backbone.mean.device))
+
+
+def count_computed(head: nn.Module, run) -> int:
+    """Count the pixels that a head computes while something runs.
+
+    Examples
+    --------
+    >>> from pixelnet_edu import MLPHead
+    >>> head = MLPHead(8, 2, hidden=(4,))
+    >>> count_computed(head, lambda: head(torch.rand(3, 5, 8)))
+    15
+    """
+    *_, last = (module for module in head.modules() if isinstance(module, nn.Linear))
+    counts = []
+    hook = last.register_forward_hook(lambda _, inputs, outputs: counts.append(outputs[..., 0].numel()))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return sum(counts)

@@ -1,0 +1,68 @@
+"""What a step costs by arithmetic alone: multiply-adds of the backbone and the head, bytes of what they keep.
+
+A convolution multiplies its kernel with every cell, a linear layer its matrix with every point. The backward pass
+multiplies twice as much: once for the gradient of the weights and once for that of the input.
+
+Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
+"""
+
+from torch import nn
+
+FLOAT_BYTES = 4
+FORWARD_AND_BACKWARD = 3  # products of the forward size: outputs, gradients of weights, gradients of inputs
+
+
+def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], images: int, points: int) -> dict:
+    """Count the multiply-adds and bytes of a training step in float32, as if hypercolumns were concatenated.
+
+    Parameters
+    ----------
+    backbone : nn.Module
+        A backbone of the package; its weights may be on the meta device.
+    head : nn.Module
+        A predictor of linear layers.
+    size : (int, int)
+        Height and width of the images.
+    images : int
+        Images B of a step.
+    points : int
+        Points N of an image; H * W for all of them.
+
+    Returns
+    -------
+    dict
+        ``backbone_macs`` and ``head_macs`` of the forward pass, ``step_macs`` of both passes; ``head_macs_per_point``;
+        ``hypercolumn_bytes`` and ``hidden_bytes`` (activations of the hidden layers) of all points, and of one point.
+
+    Examples
+    --------
+    >>> from pixelnet_edu import MLPHead, SmallVGG
+    >>> cost = step_cost(SmallVGG(), MLPHead(336, 7, hidden=(256,)), (96, 96), images=5, points=369)
+    >>> cost["head_macs_per_point"], cost["hypercolumn_bytes_per_point"], cost["backbone_macs"]
+    (87808, 1344, 590561280)
+    """
+    linears = [module for module in head.modules() if isinstance(module, nn.Linear)]
+    head_macs = sum(linear.weight.numel() for linear in linears)
+    hypercolumn = FLOAT_BYTES * backbone.hypercolumn_channels
+    hidden = FLOAT_BYTES * sum(linear.out_features for linear in linears[:-1])
+    total, backbone_macs = images * points, images * _image_macs(backbone, size)
+    return {
+        "backbone_macs": backbone_macs,
+        "head_macs": total * head_macs,
+        "step_macs": FORWARD_AND_BACKWARD * (backbone_macs + total * head_macs),
+        "head_macs_per_point": head_macs,
+        "hypercolumn_bytes": total * hypercolumn,
+        "hypercolumn_bytes_per_point": hypercolumn,
+        "hidden_bytes": total * hidden,
+        "hidden_bytes_per_point": hidden,
+    }
+
+
+def _image_macs(backbone: nn.Module, size: tuple[int, int]) -> int:
+    """Count the multiply-adds of one image's forward pass; every convolution keeps the size of its stage."""
+    return sum(
+        (size[0] // level.stride) * (size[1] // level.stride) * module.weight.numel()
+        for level, stage in zip(backbone.levels, backbone.stages, strict=True)
+        for module in stage.modules()
+        if isinstance(module, nn.Conv2d)
+    )

@@ -1,0 +1,111 @@
+"""Measure everything once and make the record: rows of ratios, curves of growth, costs by arithmetic, the machine."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from pixelnet_edu import runs
+from pixelnet_edu.backbones import VGG16
+from pixelnet_edu.bench import adaptive, ratios
+from pixelnet_edu.bench.costs import step_cost
+from pixelnet_edu.bench.curves import growth
+from pixelnet_edu.bench.memory import how_measured
+from pixelnet_edu.bench.plans import FULL, QUICK, Plan
+from pixelnet_edu.bench.report import machine
+from pixelnet_edu.heads import MLPHead
+from pixelnet_edu.presets import TASKS, has_fast_bf16
+
+RECORD_BYTES = 1 << 18  # more than a record ever has
+
+
+def run_bench(quick: bool = False, camvid: Path | None = None, root: Path | None = None, progress: bool = True) -> dict:
+    """Measure speed and memory on this machine: about ten minutes on two cores.
+
+    Parameters
+    ----------
+    quick : bool
+        Whether to use small sizes that take seconds; their numbers mean nothing.
+    camvid : path, optional
+        A run folder of segmentation on CamVid, whose network predicts adaptively too.
+    root : path, optional
+        Folder of CamVid; by default the one that the run was trained on.
+    progress : bool
+        Whether to draw a progress bar over the measurements.
+
+    Returns
+    -------
+    dict
+        ``rows`` of ratios with their goals, ``curves`` of growth, ``costs`` by arithmetic, the ``machine``, the
+        ``versions``, the ``date`` and the ``seconds`` that it took.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If the run or the photographs are missing, or are of another task or data set.
+    ChildProcessError
+        If the system ended a measuring process.
+    """
+    plan, start = QUICK if quick else FULL, time.perf_counter()
+    photographs = adaptive.camvid_run(camvid, root) if camvid else None
+    rows, curves = [], []
+    parts = _parts(plan, photographs)
+    with tqdm(total=len(parts) + len(plan.curves), desc="bench", disable=not progress, dynamic_ncols=True) as bar:
+        for name, part in parts.items():
+            bar.set_postfix_str(name)
+            rows += part()
+            bar.update()
+        for curve in plan.curves:
+            bar.set_postfix_str(f"{curve.operation} by {curve.axis}")
+            curves.append(growth(curve, plan.curve_seconds))
+            bar.update()
+    about = {"quick": quick, "machine": machine(), "fast_bf16": has_fast_bf16(), "memory": how_measured()}
+    seconds = time.perf_counter() - start
+    return about | runs.provenance() | {"seconds": seconds, "rows": rows, "curves": curves, "costs": paper_costs()}
+
+
+def _parts(plan: Plan, photographs: tuple | None) -> dict[str, Callable[[], list[dict]]]:
+    """Name the groups of ratios."""
+    measures = (
+        ratios.extraction,
+        ratios.training_step,
+        ratios.few_pixels,
+        ratios.dense_prediction,
+        ratios.stratified_sampling,
+    )
+    parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in measures}
+    parts |= {f"adaptive {task}": partial(adaptive.rooms, task, plan) for task in TASKS}
+    return parts | ({"adaptive camvid": partial(adaptive.camvid, *photographs, plan)} if photographs else {})
+
+
+def paper_costs() -> dict:
+    """Count the paper's step, 5 images x 2,000 points, and the step on all pixels of one image.
+
+    Examples
+    --------
+    >>> paper_costs()["4 %"]["head_macs_per_point"]
+    39669760
+    """
+    with torch.device("meta"):  # shapes without numbers
+        backbone = VGG16()
+        head = MLPHead(backbone.hypercolumn_channels, 21)
+    chosen = {"4 %": (5, 2000), "all": (1, 224 * 224)}
+    return {name: step_cost(backbone, head, (224, 224), *of) for name, of in chosen.items()}
+
+
+def check_writable(path: Path) -> None:
+    """Raise ValueError or OSError unless a record can be written there, before minutes are spent on it."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError(f"out: found {path}, expected the name of a file in a folder that exists")
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent) as trial:
+            trial.write(bytes(RECORD_BYTES))
+            trial.flush()
+    except OSError as error:
+        raise OSError(
+            f"out: {path} cannot be written ({error.strerror}); make room, or choose another --out"
+        ) from error

@@ -1,0 +1,113 @@
+"""The commands `pixelnet reproduce` and `pixelnet report`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+
+from pixelnet_edu import presets
+from pixelnet_edu.data.catalog import CATALOG
+from pixelnet_edu.experiments import EXPERIMENTS, experiment
+from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.records import read_records
+from pixelnet_edu.experiments.report import compare_text, draw, report_of
+from pixelnet_edu.experiments.runner import choose_arms, plan_runs
+from pixelnet_edu.experiments.schedule import execute, forecast
+
+RECORDS = Path("runs/experiments")
+Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
+Records = Annotated[Path, typer.Option(help="Folder of the records.")]
+
+
+def reproduce(
+    name: Annotated[
+        Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)
+    ] = None,
+    task: Annotated[
+        Literal[presets.TASKS] | None, typer.Option(help="What to predict. [default: the first that fits]")
+    ] = None,
+    data: Annotated[
+        Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")
+    ] = "rooms",
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
+    preset: Annotated[Literal[presets.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16.")] = "laptop",
+    seeds: Annotated[str, typer.Option(help="5 for 0 to 4; or a list such as 0,3,4 (a single one: 3,).")] = "5",
+    arms: Annotated[str, typer.Option(help="A list of arms, or every. [default: the paper's own]")] = "",
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the experiment's]")] = None,
+    records: Records = RECORDS,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that train at the same time.")] = 1,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Minutes after which no run is begun.")] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Stop if there is no GPU, instead of training for days.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the experiments, or the arms of one.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure a few steps; say how long it all takes.")] = False,
+) -> None:
+    """Train the arms of an experiment with several seeds; one record for each.
+
+    Stop it at any moment; the same command continues, and repeats nothing.
+
+        pixelnet reproduce --list
+
+        pixelnet reproduce table1 --task segmentation --data rooms --seeds 5
+    """
+    if name is None:
+        if not list_:
+            raise ValueError(f"name: missing, expected one of {', '.join(EXPERIMENTS)}; --list describes them")
+        return print("\n".join(f"{found.name:<12} {found.question}" for found in EXPERIMENTS.values()))
+    if gpu and not torch.cuda.is_available():
+        raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
+    chosen = experiment(name)
+    base = base_recipe(task or chosen.tasks[0], data, preset, steps)
+    presets.build_task(base)  # a task that the data cannot serve ends here
+    if list_:
+        found = choose_arms(chosen, base, ["every"])
+        return print("\n".join(f"{arm.name:<22} {arm.about}{'' if arm.default else ' (by --arms)'}" for arm in found))
+    named = arms.split(",") if arms else []
+    runs = plan_runs(chosen, base, choose_arms(chosen, base, named), parse_seeds(seeds), records, root)
+    if dry_run:
+        return print(forecast(runs, jobs))
+    left = execute(runs, jobs, time_limit)
+    print(f"{len(runs) - len(left)} of {len(runs)} records in {runs[0].folder}; `pixelnet report {name}` shows them")
+    if left:
+        print("the time is up; the same command continues")
+
+
+def report(
+    name: Name,
+    records: Records = RECORDS,
+    against: Annotated[Path | None, typer.Option(help="Another machine's records, to compare with.")] = None,
+) -> None:
+    """Print the tables of an experiment, with 95 % intervals and the paper's rows, and draw them.
+
+    pixelnet report table1
+    """
+    folders = sorted(path for path in (records / name).glob("*") if any(path.glob("*-seed*.json")))
+    if not folders:
+        raise FileNotFoundError(f"{records / name}: found no records; make them with `pixelnet reproduce {name}`")
+    for folder in folders:
+        found = read_records(folder)
+        picture = records / name / f"{folder.name}.png"
+        print(f"{name}, {folder.name}\n\n{report_of(found)}\n")
+        if against:
+            print(f"{compare_text(found, read_records(against / name / folder.name))}\n")
+        draw(found, picture)
+        print(f"wrote {picture}\n")
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read seeds: a number of them, or a list with commas.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> parse_seeds("3"), parse_seeds("0,3,4"), parse_seeds("3,")
+    ([0, 1, 2], [0, 3, 4], [3])
+    """
+    parts = text.rstrip(",").split(",")
+    if not all(part.strip().isdecimal() for part in parts) or text.strip() == "0":
+        raise ValueError(f"seeds: found {text!r}, expected a number of them such as 5, or a list such as 0,3,4")
+    return [int(part) for part in parts] if "," in text else list(range(int(text)))

@@ -1,0 +1,153 @@
+"""What an experiment is: a question, the arms that answer it, the moments at which they are read, and the claim.
+
+An experiment module lists its arms as changes to one recipe; `runner` trains them, `records` keeps what they leave,
+`report` makes the table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+
+from torch.utils.data import Dataset
+
+from pixelnet_edu.evaluation import Task
+from pixelnet_edu.model import PixelNet
+from pixelnet_edu.presets import TASKS, Preset, preset
+from pixelnet_edu.training import TrainingConfig
+
+PAPER_PIXELS = 224 * 224
+_TRAINING = {field.name for field in fields(TrainingConfig)}
+_STEPS = {"rooms": 600, "nyud": 600, "bsds500": 600}
+_STEPS_OTHERS = 400
+_TEST_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train, to be compared with others.
+
+    Parameters
+    ----------
+    name : str
+        Short, unique in its experiment; part of a file's name.
+    about : str
+        One line for a table.
+    recipe : Preset
+        The whole recipe; the seed is set later.
+    default : bool
+        Whether it is trained unless arms are named: the paper's own arms.
+    """
+
+    name: str
+    about: str
+    recipe: Preset
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed of two arms, in a form that records can answer.
+
+    Parameters
+    ----------
+    says : str
+        A sentence without its full stop.
+    arm, other : str
+        The arm that the claim is about, and the one that it is compared with.
+    allowance : dict of str to float
+        How much worse the arm may be and still count as good as the other, by score, as printed. Empty: the arm must
+        be better.
+    """
+
+    says: str
+    arm: str
+    other: str
+    allowance: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and the arms that answer it.
+
+    Parameters
+    ----------
+    name, question : str
+    arms : callable
+        ``arms(base)``: the arms as changes to a recipe.
+    claim : Claim
+    readings : tuple of float
+        Shares of the training after which the test set is scored; the last is 1.
+    tasks : tuple of str
+        Tasks that it makes sense for.
+    extra_scores : callable, optional
+        ``extra_scores(model, task, dataset)``: numbers beside the task's own.
+    """
+
+    name: str
+    question: str
+    arms: Callable[[Preset], list[Arm]]
+    claim: Claim
+    readings: tuple[float, ...] = (1.0,)
+    tasks: tuple[str, ...] = TASKS
+    extra_scores: Callable[[PixelNet, Task, Dataset], dict[str, float]] | None = None
+
+
+def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Preset:
+    """Choose the recipe that an experiment's arms change: that of `presets`, shorter on laptops, uniform sampling.
+
+    The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> base_recipe("segmentation", "rooms", "laptop").training.points_per_image
+    367
+    """
+    recipe = preset(task, data, name)
+    laptop = name == "laptop"
+    steps = steps or (_STEPS.get(data, _STEPS_OTHERS) if laptop else recipe.training.steps)
+    return vary(
+        recipe,
+        sampler="uniform",
+        test_images=recipe.test_images or (_TEST_IMAGES if laptop else None),
+        steps=steps,
+        points_per_image=scaled(recipe, 2000),
+        evaluate_every=0,
+        checkpoint_every=max(1, min(recipe.training.checkpoint_every, steps // 6)),
+        log_every=max(1, steps // 40),
+    )
+
+
+def vary(recipe: Preset, **changes) -> Preset:
+    """Change fields of a recipe and of its training configuration, which have no name in common.
+
+    Examples
+    --------
+    >>> arm = vary(preset("normals", "rooms", "laptop"), sampler="patch", images_per_step=1)
+    >>> arm.sampler, arm.training.images_per_step
+    ('patch', 1)
+    """
+    training = {name: value for name, value in changes.items() if name in _TRAINING}
+    rest = {name: value for name, value in changes.items() if name not in _TRAINING}
+    return replace(recipe, training=replace(recipe.training, **training), **rest)
+
+
+def scaled(recipe: Preset, points: int) -> int:
+    """Return the share of the recipe's image that ``points`` are of the paper's 224 x 224, in pixels.
+
+    Examples
+    --------
+    >>> scaled(preset("normals", "rooms", "laptop"), 40_000)
+    7347
+    """
+    height, width = recipe.size
+    return max(1, round(points * height * width / PAPER_PIXELS))
+
+
+def percent(recipe: Preset, points: int) -> str:
+    """Describe a number of pixels of the recipe's image, such as "367 pixels (4 %)"."""
+    height, width = recipe.size
+    return f"{points:,} pixels ({100 * points / (height * width):.3g} %)"

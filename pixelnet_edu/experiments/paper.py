@@ -1,0 +1,44 @@
+"""What the paper printed, as far as it could be recovered, to stand beside what is measured here.
+
+Source: tables 1 and 4 of PixelNet (arXiv 1702.06506), segmentation of PASCAL VOC 2012 and normals of NYUv2, copied
+from a slide review of the paper; the paper itself was not at hand. The other experiments' numbers were not recovered.
+"""
+
+SOURCE = "paper: PixelNet (arXiv 1702.06506), VOC 2012 and NYUv2, from a slide review of it"
+_NORMALS = ("mean", "median", "rmse", "within_11_25", "within_22_5", "within_30")
+
+_SEGMENTATION_ROWS = {
+    ("table1", "all-pixels"): (44.4,),
+    ("table1", "uniform-4"): (44.6,),
+    ("table4", "1x40000"): (7.9, 15.5),
+    ("table4", "5x2000"): (38.4, 47.9),
+}
+_NORMALS_ROWS = {
+    ("table1", "all-pixels"): (25.6, 19.9, 32.5, 29.1, 54.9, 66.8),
+    ("table1", "uniform-4"): (25.7, 20.1, 32.5, 28.9, 54.7, 66.7),
+    ("table4", "1x40000"): (24.8, 19.5, 31.6, 29.7, 56.1, 68.5),
+    ("table4", "5x2000"): (23.4, 17.2, 30.5, 33.9, 60.6, 71.8),
+}
+
+
+def paper_value(experiment: str, task: str, arm: str, score: str, from_last: int = 0) -> float | None:
+    """Return the paper's number, or None where it has none or it was not recovered.
+
+    Parameters
+    ----------
+    experiment, task, arm, score : str
+    from_last : int
+        Which reading: 0 for the last, 1 for the one before.
+
+    Examples
+    --------
+    >>> paper_value("table4", "segmentation", "5x2000", "miou", from_last=1)
+    38.4
+    """
+    if task == "segmentation" and score == "miou":
+        values = _SEGMENTATION_ROWS.get((experiment, arm), ())  # one a reading
+        return values[-1 - from_last] if from_last < len(values) else None
+    if task == "normals" and score in _NORMALS and from_last == 0:
+        row = _NORMALS_ROWS.get((experiment, arm))
+        return row[_NORMALS.index(score)] if row else None
+    return None

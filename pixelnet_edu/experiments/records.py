@@ -1,0 +1,190 @@
+"""What a run of an experiment leaves behind: one JSON file, whole or not at all, never replaced.
+
+It lies at ``RECORDS/EXPERIMENT/TASK-DATA-PRESET/ARM-seedK.json`` and holds the recipe, the scores at each reading, the
+loss curve, what it was made with, and a checksum of all that. Two runs of one arm and seed on the same machine differ
+in ``timing`` only.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import torch
+
+from pixelnet_edu import __version__
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run, in plain values.
+
+    Parameters
+    ----------
+    experiment, arm : str
+    seed : int
+    recipe : dict
+        The whole `Preset`.
+    readings : list of dict
+        ``step`` and ``scores``: numbers, or ``iou`` with one a class; a score that does not exist is None.
+    loss : list of (int, float)
+        Step, and mean loss since the step before it in this list.
+    made : dict
+        ``device``, ``threads``, ``versions`` and ``commit``.
+    timing : dict
+        ``date``, and ``seconds`` of training before each reading.
+    schema : int
+        Version of this format.
+
+    Examples
+    --------
+    >>> one = Record("table1", "hard", 0, {}, [{"step": 9, "scores": {"miou": 0.5}}], [], {}, {"seconds": [3.0]})
+    >>> one.score("miou"), one.same_result(replace(one, timing={"seconds": [4.0]}))
+    (0.5, True)
+    """
+
+    experiment: str
+    arm: str
+    seed: int
+    recipe: dict
+    readings: list
+    loss: list
+    made: dict
+    timing: dict
+    schema: int = SCHEMA
+
+    def score(self, name: str, reading: int = -1) -> float | None:
+        """Return a score at a reading, the last by default.
+
+        Raises
+        ------
+        ValueError
+            If there is no such score.
+        """
+        scores = self.readings[reading]["scores"]
+        if name not in scores:
+            raise ValueError(f"score: found {name!r}, expected one of {', '.join(scores)}")
+        return scores[name]
+
+    def same_result(self, other: "Record") -> bool:
+        """Tell whether two records agree in everything but the timing."""
+        return replace(self, timing={}) == replace(other, timing={})
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record where there is none yet.
+
+    Raises
+    ------
+    ValueError
+        If there is one already; it stays as it is.
+    OSError
+        If it cannot be written, such as on a full disk; nothing is left behind.
+    """
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = asdict(record)
+        temporary.write_text(json.dumps(content | {"checksum": _checksum(content)}, indent=1, allow_nan=False) + "\n")
+        os.link(temporary, path)  # unlike a rename, it never replaces a file
+    except FileExistsError as error:
+        raise ValueError(f"{path}: found a record already, expected none; it was left as it is") from error
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}); make room, then run the same command again, which continues"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is of another schema, cut off, or was edited.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such record; make it with `pixelnet reproduce`")
+    try:
+        content = json.loads(path.read_text())
+        schema, checksum = content["schema"], content.pop("checksum")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: found no whole record, expected JSON with a checksum; move it and run again"
+        ) from error
+    if schema != SCHEMA:
+        raise ValueError(f"{path}: found schema {schema}, expected {SCHEMA}; move it and run again")
+    if checksum != _checksum(content):
+        raise ValueError(
+            f"{path}: found an edited record, its checksum does not fit; restore it, or move it and run again"
+        )
+    _check_types(path, content)
+    return Record(**content)
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Read all records of a folder such as ``runs/experiments/table1/segmentation-rooms-laptop``, by arm and seed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If one cannot be read.
+    """
+    paths = [path for path in folder.glob("*-seed*.json") if not path.name.startswith(".")]
+    if not paths:
+        raise FileNotFoundError(
+            f"{folder}: found no record, expected ARM-seedK.json; make them with `pixelnet reproduce`"
+        )
+    return sorted((read_record(path) for path in paths), key=lambda record: (record.arm, record.seed))
+
+
+def made_with() -> dict:
+    """Return what a record is made with: device, threads, versions, and the commit where git knows it."""
+    return {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """Describe the commit of the package's own repository; None where it was installed without one."""
+    package = Path(__file__).parents[1]
+    if not (package.parent / ".git").exists():
+        return None
+    command = ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _checksum(content: dict) -> str:
+    """Return the SHA-256 of the content, whatever its order and spacing in a file."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _check_types(path: Path, content: dict) -> None:
+    """Raise ValueError unless the fields are there, of their types, with at least one reading of scores."""
+    expected = {field.name: field.type for field in fields(Record)}
+    if content.keys() != expected.keys():
+        names = ", ".join(sorted(content.keys() ^ expected.keys()))
+        raise ValueError(f"{path}: found other fields than a record's ({names}); move it and run again")
+    for name, kind in expected.items():
+        if type(content[name]) is not kind:
+            raise ValueError(f"{path}: {name}: found {type(content[name]).__name__}, expected {kind.__name__}")
+    whole = [isinstance(r, dict) and r.keys() == {"step", "scores"} and r["scores"] for r in content["readings"]]
+    if not whole or not all(whole):
+        raise ValueError(f"{path}: readings: found {content['readings']!r:.60}, expected a step and scores in each")

@@ -1,0 +1,242 @@
+"""Tables from records: each arm's scores with their intervals, the paper's row beside, and whether a claim holds.
+
+All is computed from the records that are passed in; nothing is stored. Shares are printed in per cent, angles in
+degrees, times in seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelnet_edu.experiments import experiment
+from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.paper import SOURCE, paper_value
+from pixelnet_edu.experiments.records import Record
+from pixelnet_edu.experiments.statistics import Difference, Interval, interval, paired_difference
+
+_SCORES = {
+    "segmentation": ("miou", "accuracy"),
+    "normals": ("median", "mean", "rmse", "within_11_25", "within_22_5", "within_30"),
+    "edges": ("ods", "ois", "ap", "calibration_error"),
+}
+_LABELS = {
+    "miou": "mIoU",
+    "within_11_25": "<11.25°",
+    "within_22_5": "<22.5°",
+    "within_30": "<30°",
+    "ods": "ODS",
+    "ois": "OIS",
+    "ap": "AP",
+    "rmse": "RMSE",
+    "calibration_error": "calibration",
+}
+_SHARES = {"miou", "accuracy", "ods", "ois", "ap", "calibration_error"}  # stored between 0 and 1
+_LEADING = {"segmentation": ("miou", "higher"), "normals": ("median", "lower"), "edges": ("ods", "higher")}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table: what it is, at which step, measured here, and in the paper where it has one."""
+
+    label: str
+    step: int
+    here: Interval
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm: its name, the batch of a step, and its numbers."""
+
+    arm: str
+    batch: str
+    cells: tuple[Cell, ...]
+
+
+def table_of(records: Sequence[Record]) -> list[Row]:
+    """Make the rows of a table, in the order of the experiment's arms.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of one experiment, task, data set and preset.
+
+    Returns
+    -------
+    list of Row
+        At each reading the leading score and the seconds of training, at the last one all scores.
+
+    Raises
+    ------
+    ValueError
+        For no records, those of several settings, or arms with several recipes.
+    """
+    _check_one_setting(records)
+    return [_row([record for record in records if record.arm == arm]) for arm in _arms(records)]
+
+
+def text_of(rows: Sequence[Row]) -> str:
+    """Print a table: a line for each arm, and below it the paper's where it has numbers.
+
+    Examples
+    --------
+    >>> cell = Cell("mIoU", 600, interval([40.0, 42.0, 44.0]), 44.6)
+    >>> print(text_of([Row("uniform-4", "5 x 367", (cell,))]))
+    arm        | batch   | seeds | mIoU @600
+    uniform-4  | 5 x 367 | 3     | 42.0 ± 5.0
+      paper    |         |       | 44.6
+    """
+    lines = [["arm", "batch", "seeds", *[f"{cell.label} @{cell.step}" for cell in rows[0].cells]]]
+    for row in rows:
+        lines.append([row.arm, row.batch, str(row.cells[0].here.number), *[str(cell.here) for cell in row.cells]])
+        paper = ["" if cell.paper is None else f"{cell.paper:.1f}" for cell in row.cells]
+        lines += [["  paper", "", "", *paper]] if any(paper) else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths[0] += 1
+    return "\n".join(
+        " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def difference_of(records: Sequence[Record], arm: str, other: str) -> Difference | None:
+    """Return how much better an arm's leading score is than another's, over the seeds that both have.
+
+    Positive is better, also where a lower score is. None if they share no seed.
+    """
+    score, better = _LEADING[records[0].recipe["task"]]
+    values, others = ({r.seed: _value(r, score) for r in records if r.arm == name} for name in (arm, other))
+    shared = sorted(values.keys() & others.keys())
+    if not shared:
+        return None
+    pairs = [values[seed] for seed in shared], [others[seed] for seed in shared]
+    return paired_difference(*(pairs if better == "higher" else reversed(pairs)))
+
+
+def differences_text(records: Sequence[Record]) -> str:
+    """Compare each arm with the one that the claim compares with, a line for each."""
+    other = experiment(records[0].experiment).claim.other
+    found = [(arm, difference_of(records, arm, other)) for arm in _arms(records) if arm != other]
+    title = f"gain over {other} in {_unit(records)}, pairs of one seed:"
+    return "\n".join([title, *[f"  {arm:<20} {difference}" for arm, difference in found if difference]])
+
+
+def verdict_of(records: Sequence[Record]) -> str:
+    """Say in one sentence whether the experiment's claim holds in these records.
+
+    The claim that an arm is better holds if the 95 % interval of the paired difference lies above 0; the claim that it
+    is as good, if it lies above minus the claim's allowance. It fails if the interval lies below; else it is open.
+    """
+    claim = experiment(records[0].experiment).claim
+    gain = difference_of(records, claim.arm, claim.other)
+    if gain is None or gain.number < 2:
+        number = gain.number if gain else 0
+        return f"Whether {claim.says} is not known: {claim.arm} and {claim.other} share {number} seeds, not 2 or more."
+    bound = -claim.allowance.get(_LEADING[records[0].recipe["task"]][0], 0)
+    word = "holds" if gain.low > bound else "does not hold" if gain.high < bound else "stays open"
+    allowed = f"; {bound:+g} still counts as good as" if bound else ""
+    gained = f"the gain of {claim.arm} over {claim.other} in {_unit(records)} is {gain}{allowed}"
+    return f"The claim that {claim.says} {word} here: {gained}."
+
+
+def report_of(records: Sequence[Record]) -> str:
+    """Write the whole report: question, table, differences, verdict, and where the paper's numbers come from."""
+    rows = table_of(records)
+    parts = [experiment(records[0].experiment).question, text_of(rows), differences_text(records), verdict_of(records)]
+    if any(cell.paper is not None for row in rows for cell in row.cells):
+        parts.append(SOURCE)
+    return "\n\n".join(parts)
+
+
+def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
+    """Compare two machines' records arm by arm: means, paired difference, and how many results are the same.
+
+    Raises
+    ------
+    ValueError
+        If the records are of different settings.
+    """
+    _check_one_setting([*records, *others], same_recipes=False)
+    score, _ = _LEADING[records[0].recipe["task"]]
+    lines = []
+    for arm in _arms(records):
+        here, there = ({r.seed: r for r in found if r.arm == arm} for found in (records, others))
+        shared = sorted(here.keys() & there.keys())
+        if not shared:
+            lines.append(f"  {arm:<20} no seed in common")
+            continue
+        values, theirs = ([_value(found[seed], score) for seed in shared] for found in (here, there))
+        same = sum(here[seed].readings == there[seed].readings for seed in shared)
+        means = f"{interval(values)} against {interval(theirs)}"
+        lines.append(f"  {arm:<20} {means}; {paired_difference(values, theirs)}; {same} of {len(shared)} the same")
+    return "\n".join([f"here against there, in {_unit(records)}:", *lines])
+
+
+def draw(records: Sequence[Record], path: Path) -> None:
+    """Draw the leading score of each arm with its interval, and write the picture, whole or not at all."""
+    from pixelnet_edu.plotting import interval_bars, use_style
+
+    use_style()
+    score, _ = _LEADING[records[0].recipe["task"]]
+    arms = _arms(records)
+    found = [interval([_value(r, score) for r in records if r.arm == arm]) for arm in arms]
+    ends = [(i.low, i.high) if i.number > 1 else (i.mean, i.mean) for i in found]
+    axes = interval_bars(arms, [i.mean for i in found], ends, f"{_unit(records)}, mean and 95 % interval over seeds")
+    temporary = path.with_name(f".{path.name}")
+    axes.figure.savefig(temporary, format=path.suffix[1:])
+    temporary.replace(path)
+
+
+def _row(records: Sequence[Record]) -> Row:
+    """Make the row of one arm's records."""
+    first = records[0]
+    training, last = first.recipe["training"], len(first.readings) - 1
+    cells = []
+    for k in range(last + 1):
+        task = first.recipe["task"]
+        scores = [s for s in _SCORES[task] if s in first.readings[k]["scores"]] if k == last else [_LEADING[task][0]]
+        cells += [_cell(records, score, k) for score in scores]
+        seconds = interval([record.timing["seconds"][k] for record in records])
+        cells.append(Cell("seconds", first.readings[k]["step"], seconds, None))
+    return Row(first.arm, f"{training['images_per_step']} x {training['points_per_image']}", tuple(cells))
+
+
+def _cell(records: Sequence[Record], score: str, k: int) -> Cell:
+    """Make one cell of an arm's records, at the ``k``-th reading."""
+    first = records[0]
+    from_last = len(first.readings) - 1 - k
+    paper = paper_value(first.experiment, first.recipe["task"], first.arm, score, from_last)
+    here = interval([_value(record, score, k) for record in records])
+    return Cell(_LABELS.get(score, score), first.readings[k]["step"], here, paper)
+
+
+def _value(record: Record, score: str, reading: int = -1) -> float:
+    """Return a score in the unit that is printed."""
+    return (100 if score in _SHARES else 1) * record.score(score, reading)
+
+
+def _unit(records: Sequence[Record]) -> str:
+    """Name the leading score with its unit."""
+    score, _ = _LEADING[records[0].recipe["task"]]
+    return f"{_LABELS.get(score, score)} ({'per cent' if score in _SHARES else 'degrees'})"
+
+
+def _arms(records: Sequence[Record]) -> list[str]:
+    """Return the arms that have records, in the experiment's order; those that it no longer has come last."""
+    recipe = records[0].recipe
+    base = base_recipe(recipe["task"], recipe["data"], "laptop")
+    order = [arm.name for arm in experiment(records[0].experiment).arms(base)]
+    return sorted({r.arm for r in records}, key=lambda arm: (order.index(arm) if arm in order else len(order), arm))
+
+
+def _check_one_setting(records: Sequence[Record], same_recipes: bool = True) -> None:
+    """Raise ValueError unless all records can stand in one table."""
+    if not records:
+        raise ValueError("records: found none, expected at least one")
+    settings = {(r.experiment, *(r.recipe[name] for name in ("task", "data"))) for r in records}
+    if len(settings) > 1:
+        raise ValueError(f"records: found {sorted(settings)}, expected one experiment, task and data set")
+    recipes = {}
+    for record in records if same_recipes else ():
+        plain = {**record.recipe, "training": {**record.recipe["training"], "seed": 0}}
+        if recipes.setdefault(record.arm, plain) != plain:
+            raise ValueError(f"records: found two recipes of {record.arm}, expected one; keep them in two folders")

@@ -1,0 +1,169 @@
+"""Many runs one after the other or side by side, for as long as there is time; and how long they will take.
+
+A run counts with its steps, so the time left is that of all runs together.
+"""
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import torch
+from tqdm.auto import tqdm
+
+from pixelnet_edu.evaluation import evaluate
+from pixelnet_edu.experiments.design import vary
+from pixelnet_edu.experiments.runner import Run, is_finished, perform
+from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training import fit
+
+_WARM_UP, _MEASURED, _SCORED = 3, 6, 3  # steps, steps, test images
+
+
+def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, progress: bool = True) -> list[Run]:
+    """Perform the runs that have no record yet.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    jobs : int
+        Processes; each has its share of the threads.
+    minutes : float, optional
+        After this time no run is begun.
+    progress : bool
+        Whether to draw a progress bar with the time left.
+
+    Returns
+    -------
+    list of Run
+        Those that were not begun.
+
+    Raises
+    ------
+    ValueError, OSError
+        What a run raises; the others are left as they are, to be continued.
+    """
+    left = [run for run in runs if not is_finished(run)]
+    deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    threads = max(1, torch.get_num_threads() // jobs)
+    total = sum(run.recipe.training.steps for run in left)
+    with tqdm(total=total, disable=not progress, unit="step", dynamic_ncols=True) as bar:
+        if jobs > 1:
+            return _side_by_side(left, jobs, threads, deadline, bar)
+        while left and time.monotonic() < deadline:
+            bar.set_description(left[0].name)
+            perform(left.pop(0), threads, bar.update)
+    return left
+
+
+def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar: tqdm) -> list[Run]:
+    """Keep ``jobs`` processes busy; return the runs that were not begun."""
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit locks that torch's threads hold
+    steps, busy = context.Value("q", 0), set()
+    with ProcessPoolExecutor(jobs, context, _join, (steps,)) as pool:
+        while busy or (left and time.monotonic() < deadline):
+            while left and len(busy) < jobs and time.monotonic() < deadline:
+                busy.add(pool.submit(_perform_counted, left.pop(0), threads))
+            done, busy = wait(busy, timeout=1, return_when=FIRST_COMPLETED)
+            bar.update(steps.value - bar.n)
+            for future in done:
+                _result(future)
+    return left
+
+
+def _join(steps) -> None:
+    """Take over, in a new process, the counter of steps that all share."""
+    global _steps
+    _steps = steps
+
+
+def _perform_counted(run: Run, threads: int) -> None:
+    """Perform one run in a process of its own."""
+    perform(run, threads, _count)
+
+
+def _count() -> None:
+    """Count a step."""
+    with _steps.get_lock():
+        _steps.value += 1
+
+
+def _result(future) -> None:
+    """Raise what a process raised; one clear error where it died."""
+    try:
+        future.result()
+    except BrokenProcessPool as error:
+        raise OSError(
+            "jobs: a process was killed, perhaps for memory; run the same command again with fewer"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an arm costs here: seconds a step, seconds to score a test image, and seconds a run."""
+
+    arm: str
+    step: float
+    image: float
+    run: float
+
+
+def measure(runs: Sequence[Run]) -> dict[str, Cost]:
+    """Measure a few steps and a few test images of each arm, without writing anything but the data set's cache.
+
+    Returns
+    -------
+    dict of str to Cost
+        By arm.
+    """
+    one_of_each = {run.arm: run for run in runs}
+    return {name: _measure(run) for name, run in one_of_each.items()}
+
+
+def _measure(run: Run) -> Cost:
+    """Measure one arm."""
+    short = vary(run.recipe, steps=_WARM_UP + _MEASURED)
+    model, task, clock = build_model(short), build_task(short), []
+    fit(
+        model,
+        task,
+        build_data(short, run.root, "train"),
+        build_sampler(short),
+        short.training,
+        build_augment(short),
+        progress=False,
+        on_step=lambda step, seconds, model: clock.append(seconds),
+    )
+    step = statistics.median(
+        after - before for before, after in zip(clock[_WARM_UP - 1 :], clock[_WARM_UP:], strict=False)
+    )
+    test = build_data(short, run.root, "test")
+    few = [test[index] for index in range(min(_SCORED, len(test)))]
+    began = time.perf_counter()
+    evaluate(model, task, few)
+    image = (time.perf_counter() - began) / len(few)
+    return Cost(run.arm, step, image, run.recipe.training.steps * step + len(run.readings) * len(test) * image)
+
+
+def forecast(runs: Sequence[Run], jobs: int = 1) -> str:
+    """Say how long the runs that are left will take on this machine, arm by arm and together.
+
+    Raises
+    ------
+    ValueError
+        If a record that is there cannot be read or is of another recipe.
+    """
+    costs = measure(runs)
+    left = [run for run in runs if not is_finished(run)]
+    lines = [f"{'arm':<22} {'ms/step':>8} {'min/run':>8} {'runs left':>10}"]
+    for name, cost in costs.items():
+        number = sum(run.arm == name for run in left)
+        lines.append(f"{name:<22} {1000 * cost.step:>8.0f} {cost.run / 60:>8.1f} {number:>10}")
+    minutes = sum(costs[run.arm].run for run in left) / 60
+    lines.append(f"{len(left)} runs left: about {minutes / jobs:.0f} minutes on {jobs} process{'es' * (jobs > 1)}")
+    if jobs > 1:
+        lines.append("measured alone; processes that share cores take longer than this")
+    return "\n".join(lines)

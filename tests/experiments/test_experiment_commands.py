@@ -1,0 +1,101 @@
+"""`pixelnet reproduce` and `pixelnet report` as a person meets them."""
+
+import sys
+
+import pytest
+import torch
+
+from pixelnet_edu import cli
+from pixelnet_edu.experiments import cli as commands
+
+
+@pytest.fixture
+def run(monkeypatch, tiny, rooms, capsys):
+    """Run the command on the tiny recipe; return its exit status, output and errors."""
+    monkeypatch.setattr(commands, "base_recipe", lambda task, data, name, steps: tiny(task, data=data))
+
+    def pixelnet(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pixelnet", *map(str, arguments)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return pixelnet
+
+
+def test_reproduce_report_and_compare(run, rooms, tmp_path):
+    arguments = ["reproduce", "table4", "--root", rooms, "--seeds", "2", "--records", tmp_path / "a"]
+    status, out, _ = run(*arguments)
+    assert status == 0
+    assert "4 of 4 records" in out
+    status, out, _ = run(*arguments, "--time-limit", 0)
+    assert "4 of 4 records" in out
+    status, out, _ = run("report", "table4", "--records", tmp_path / "a", "--against", tmp_path / "a")
+    assert status == 0
+    assert "5x2000" in out
+    assert "47.9" in out
+    assert "2 of 2 the same" in out
+    assert "than one image with many" in out
+    assert (tmp_path / "a" / "table4" / "segmentation-rooms-laptop.png").is_file()
+
+
+def test_time_is_up(run, rooms, tmp_path):
+    status, out, _ = run("reproduce", "table1", "--root", rooms, "--records", tmp_path, "--time-limit", 0)
+    assert status == 0
+    assert "0 of 10 records" in out
+    assert "the same command continues" in out
+
+
+def test_lists(run):
+    assert "table4" in run("reproduce", "--list")[1]
+    out = run("reproduce", "table1", "--list")[1]
+    assert [line.split()[0] for line in out.splitlines()][:2] == ["all-pixels", "uniform-4"]
+    assert "hard" in out
+    assert "class-balanced" not in run("reproduce", "table1", "--list", "--task", "normals")[1]
+
+
+def test_dry_run(run, rooms, tmp_path):
+    status, out, _ = run(
+        "reproduce", "table1", "--root", rooms, "--records", tmp_path / "r", "--dry-run", "--arms", "hard"
+    )
+    assert status == 0
+    assert "5 runs left" in out
+    assert not (tmp_path / "r").exists()
+
+
+def test_bad_input_is_one_line_and_exit_status_2(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    cases = {
+        ("reproduce",): "name: missing, expected one of table1, table4",
+        ("reproduce", "table2"): "'table2' is not one of",
+        ("reproduce", "table1", "--seeds", "0,3,3"): "seeds: found 0,3,3, expected whole numbers from 0, each once",
+        ("reproduce", "table1", "--seeds", "many"): "seeds: found 'many', expected a number of them",
+        ("reproduce", "table1", "--seeds", "0"): "seeds: found '0'",
+        ("reproduce", "table1", "--arms", "soft"): "arms: found 'soft', expected some of all-pixels",
+        ("reproduce", "table1", "--gpu"): "gpu: found none, expected one for --gpu",
+        (
+            "reproduce",
+            "table1",
+            "--data",
+            "camvid",
+            "--records",
+            tmp_path,
+        ): "root: missing, expected the folder of camvid",
+        ("reproduce", "edges", "--task", "normals"): "task: found 'normals', expected edges for edges",
+        ("reproduce", "table1", "--data", "bsds500"): "task: found 'segmentation' with bsds500, which has no classes",
+        (
+            "report",
+            "table1",
+            "--records",
+            tmp_path / "none",
+        ): "found no records; make them with `pixelnet reproduce table1`",
+    }
+    for arguments, expected in cases.items():
+        status, _, message = run(*arguments)
+        assert status == 2, arguments
+        assert expected in " ".join(message.split()), arguments
+        assert message.rstrip("\n").count("\n") <= message.count("\r"), arguments

@@ -6,6 +6,7 @@ It serves the small trees of ``trees.py``, packed as the official archives are, 
 import hashlib
 import io
 import tarfile
+import tempfile
 import threading
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ import trees
 import trees_nyud
 
 from pixelnet_edu.data.sources import SOURCES, Source
+
+OUTSIDE = Path(tempfile.gettempdir()) / "pixelnet-outside.txt"  # where an unsafe archive tries to write
 
 
 @dataclass
@@ -121,7 +124,7 @@ def packed(members: dict[str, Path], file: str) -> bytes:
 
 def with_member(content: bytes, file: str, kind: str) -> bytes:
     """Add a member that tries to write outside to an archive: "..", "absolute" or "link"."""
-    name = {"..": "../outside.txt", "absolute": "/tmp/pixelnet-outside.txt", "link": "inside"}[kind]
+    name = {"..": "../outside.txt", "absolute": str(OUTSIDE), "link": "inside"}[kind]
     buffer = io.BytesIO()
     if file.endswith("zip"):
         buffer.write(content)

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-from serving import Loopback, pack, served, start_server, with_member
+from serving import OUTSIDE, Loopback, pack, served, start_server, with_member
 
 from pixelnet_edu.data import fetching
 from pixelnet_edu.data.bsds import BSDS500
@@ -160,6 +160,6 @@ def test_an_archive_that_would_leave_the_folder(name, kind, server, packs, tmp_p
     assert "found the member" in line
     assert "it is not unpacked" in line
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
-    assert not Path("/tmp/pixelnet-outside.txt").exists()
+    assert not OUTSIDE.exists()
     assert not list(case.root.rglob("outside.txt"))
     assert not [path for path in case.root.rglob("*") if path.is_symlink()]

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+COMPUTED = 0.2  # the share of pixels that is computed, about: it tells which levels are better multiplied first
+
 
 @torch.no_grad()
 def predict_adaptive(net: nn.Module, image: Tensor, task) -> tuple[Tensor, Tensor]:
@@ -54,8 +56,8 @@ def predict_adaptive(net: nn.Module, image: Tensor, task) -> tuple[Tensor, Tenso
     if len(image) != 1:
         raise ValueError(f"image: found shape {tuple(image.shape)}, expected (1, 3, H, W); pass one image at a time")
     with evaluating(net):
-        features = net.backbone(image)
-        return _refine(lambda points: net.read(features, points[None])[0], image, task)
+        read = net.reader(net.backbone(image), round(COMPUTED * image[0, 0].numel()))
+        return _refine(lambda points: read(points[None])[0], image, task)
 
 
 @contextmanager
@@ -104,16 +106,18 @@ def _enlarge(outputs: Tensor, computed: Tensor, size: tuple[int, int]) -> tuple[
 
 def _settle(read, outputs: Tensor, computed: Tensor, image: Tensor, task, spacing: int) -> None:
     """Compute, in place, the interpolated nodes that disagree with a neighbour, until none is left."""
+    answers = task.answers(outputs)
     while True:
-        wanted = _disputed(outputs, task) & ~computed
+        wanted = _disputed(answers, task) & ~computed
         if not wanted.any():
             return
-        outputs[0, :, wanted] = read(_points(wanted, image, spacing)).T
+        found = read(_points(wanted, image, spacing)).T[None]
+        outputs[..., wanted], answers[..., wanted] = found, task.answers(found)
         computed |= wanted
 
 
-def _disputed(outputs: Tensor, task) -> Tensor:
+def _disputed(answers: Tensor, task) -> Tensor:
     """Mark the nodes (h, w) that disagree with the one to the left, right, above or below."""
-    across = task.disagree(outputs[..., 1:], outputs[..., :-1])[0]
-    down = task.disagree(outputs[..., 1:, :], outputs[..., :-1, :])[0]
+    across = task.disagree(answers[..., 1:], answers[..., :-1])[0]
+    down = task.disagree(answers[..., 1:, :], answers[..., :-1, :])[0]
     return F.pad(across, (1, 0)) | F.pad(across, (0, 1)) | F.pad(down, (0, 0, 1, 0)) | F.pad(down, (0, 0, 0, 1))

@@ -55,23 +55,43 @@ def color_strata(image: Tensor, num_strata: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(cluster).long().view(image.shape[1:])
 
 
-def count_strata(strata: Tensor, num_strata: int) -> Tensor:
+def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     """Count the pixels of each stratum, (B, H, W) -> (B, S); void pixels count nowhere.
+
+    Parameters
+    ----------
+    strata : Tensor (B, H, W)
+        Integers from 0 to 254, and 255 for void pixels.
+    num_strata : int, optional
+        S; by default one more than the largest stratum of the batch.
 
     Raises
     ------
     ValueError
         If a stratum is negative or not below ``num_strata``.
+
+    Examples
+    --------
+    >>> count_strata(torch.tensor([[[0, 1, 1, 255]]])).tolist()
+    [[1, 2]]
     """
-    B = strata.shape[0]
-    valid = strata != VOID
-    wrong = valid & ((strata < 0) | (strata >= num_strata))
-    if wrong.any():
-        raise ValueError(
-            f"strata: found {int(strata[wrong][0])}, expected 0 to {num_strata - 1}, or 255 for void pixels"
-        )
-    group = torch.arange(B, device=strata.device).view(B, 1, 1) * (num_strata + 1) + strata.where(valid, num_strata)
-    return group.flatten().bincount(minlength=B * (num_strata + 1)).view(B, -1)[:, :num_strata]
+    strata = strata.int()
+    lowest, highest = (int(value) for value in strata.aminmax())
+    if lowest < 0 or highest > VOID:
+        _refuse(lowest if lowest < 0 else highest, num_strata or VOID)
+    images = torch.arange(len(strata), dtype=torch.int32, device=strata.device).view(-1, 1, 1)
+    group = strata + ((VOID + 1) * images)  # a number for each value in each image, counted in one pass
+    counts = group.flatten().bincount(minlength=(VOID + 1) * len(strata)).view(-1, VOID + 1)[:, :VOID]
+    present = counts.any(0).nonzero().flatten()
+    largest = int(present[-1]) if len(present) else 0
+    if num_strata is not None and largest >= num_strata:
+        _refuse(largest, num_strata)
+    return counts[:, : num_strata or largest + 1]
+
+
+def _refuse(stratum: int, num_strata: int) -> None:
+    """Raise ValueError for a stratum that is not one."""
+    raise ValueError(f"strata: found {stratum}, expected 0 to {num_strata - 1}, or 255 for void pixels")
 
 
 def fill_shares(shares: Tensor, sizes: Tensor, n: int) -> Tensor:

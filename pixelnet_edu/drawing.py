@@ -1,15 +1,16 @@
 """Drawing pixels without replacement from every stratum of every image at once.
 
-Shapes: B images, S strata, H x W pixels, n points an image, G = B * (S + 1) groups: the strata of each image, and void.
+Shapes: B images, S strata, H x W pixels, n points an image.
 """
 
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from pixelnet_edu.allocation import VOID, count_strata
+from pixelnet_edu.allocation import VOID
+
+KEY_BITS = 40
 
 
 class PixelSample(NamedTuple):
@@ -19,37 +20,60 @@ class PixelSample(NamedTuple):
     probabilities: Tensor
 
 
-def draw(strata: Tensor, quotas: Tensor, generator: torch.Generator | None) -> PixelSample:
+def draw(strata: Tensor, sizes: Tensor, quotas: Tensor, generator: torch.Generator | None) -> PixelSample:
     """Draw ``quotas`` (B, S) pixels of each stratum of each map (B, H, W), every subset equally likely.
 
-    Each pixel has a random key; a stratum gives its pixels of the smallest keys. Sorting them all would be slow, so
-    only keys that can be among the smallest are sorted.
+    A random key for every pixel would cost more than the rest of the sampling. So one random byte a pixel picks a few
+    more candidates than are needed, alike within a stratum, and only they get keys.
+
+    Parameters
+    ----------
+    strata : Tensor (B, H, W)
+        The stratum of each pixel; 255 is void.
+    sizes, quotas : Tensor (B, S)
+        Pixels of each stratum, and how many of them to draw.
+    generator : torch.Generator or None
+        Where the random numbers come from.
     """
-    B, S = quotas.shape
-    sizes = count_strata(strata, S)
-    first_group = torch.arange(B, device=strata.device).view(B, 1, 1) * (S + 1)
-    group = (strata.where(strata != VOID, S) + first_group).flatten()
-    key = uniform_like(strata, generator).flatten()
-    enough = (quotas + 8 * quotas.sqrt() + 32) / sizes.clamp(min=1)
-    chosen = _smallest(group, key, quotas, enough)
-    if len(chosen) < quotas.sum():  # one chance in 10^12; then all keys are sorted
-        chosen = _smallest(group, key, quotas, torch.full_like(enough, 2.0))
-    chosen = chosen.view(B, -1) % (strata.shape[1] * strata.shape[2])
-    probabilities = F.pad(quotas / sizes.clamp(min=1), (0, 1)).gather(
-        1, strata.flatten(1).gather(1, chosen).clamp(max=S)
-    )
+    share = (quotas + 5 * quotas.sqrt() + 10) / sizes.clamp(min=1)
+    chosen = _draw_among(strata, share * (quotas > 0), quotas, generator)
+    if len(chosen) < quotas.sum():  # hardly ever: the candidates are five standard deviations more than needed
+        chosen = _draw_among(strata, (quotas > 0).double(), quotas, generator)
+    chosen = chosen.view(len(strata), -1) % strata[0].numel()
+    probabilities = (quotas / sizes.clamp(min=1)).gather(1, strata.flatten(1).gather(1, chosen))
     return PixelSample(points_of(chosen, strata.shape[2]), probabilities.float())
 
 
-def _smallest(group: Tensor, key: Tensor, quotas: Tensor, threshold: Tensor) -> Tensor:
-    """Return the flat indices of each group's ``quotas`` smallest keys, looking only at keys below its threshold."""
-    limit = F.pad(threshold, (0, 1)).flatten().to(key.dtype)  # the last group of an image, void, has limit 0
-    candidates = (key < limit[group]).nonzero().squeeze(1)
-    candidates = candidates[(group[candidates] + key[candidates].double()).argsort()]
-    groups = group[candidates]
-    sizes = groups.bincount(minlength=len(limit))
-    rank = torch.arange(len(groups), device=groups.device) - (sizes.cumsum(0) - sizes)[groups]
-    return candidates[rank < F.pad(quotas, (0, 1)).flatten()[groups]]
+def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw from about that share (B, S) of each stratum, the flat indices; too few where it was too small."""
+    limits = torch.zeros(len(strata), VOID + 1, dtype=torch.uint8, device=strata.device)
+    limits[:, : share.shape[1]] = (256 * share).ceil().clamp(max=255).to(torch.uint8)
+    limit = limits.gather(1, strata.flatten(1)).flatten()
+    candidates = (_random_bytes(limit, generator) < limit).nonzero().squeeze(1)
+    group = strata.flatten()[candidates] + candidates // strata[0].numel() * share.shape[1]
+    key, order = ((group << KEY_BITS) + _random_keys(candidates, generator)).sort()
+    group = key >> KEY_BITS
+    sizes = group.bincount(minlength=quotas.numel())
+    rank = torch.arange(len(group), device=group.device) - (sizes.cumsum(0) - sizes)[group]
+    return candidates[order[rank < quotas.flatten()[group]]]
+
+
+def _random_bytes(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw a number from 0 to 254 for each entry; 254 twice as often, so that a limit of 255 lets all pass."""
+    words = _random_words(-(-like.numel() // 8), like, generator)
+    return words.view(torch.uint8)[: like.numel()].clamp_(max=254)
+
+
+def _random_keys(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw a number below 2^KEY_BITS for each entry."""
+    return _random_words(like.numel(), like, generator) & (2**KEY_BITS - 1)
+
+
+def _random_words(number: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw 64 random bits a word, on the generator's device, then move them to that of ``like``."""
+    device = like.device if generator is None else generator.device
+    words = torch.empty(number, dtype=torch.int64, device=device)
+    return words.random_(-(2**63), None, generator=generator).to(like.device)
 
 
 def points_of(indices: Tensor, width: int) -> Tensor:

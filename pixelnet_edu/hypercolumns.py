@@ -93,26 +93,55 @@ def project_hypercolumns(
     """
     _check_features(features, levels)
     spans = _spans(features, points, levels)
-    start = _first_projected(features, spans, points.shape[1], linear.out_features)
-    if start == len(levels):
-        return linear(sample_hypercolumns(features, points, levels).flatten(0, 1))
-    widths = [sum(level.channels for level in levels[:start]), *(level.channels for level in levels[start:])]
-    fine, *coarse = linear.weight.split(widths, 1)
-    hidden = _read_projected(features[start:], points, levels[start:], spans[start:], coarse, linear.bias)
-    if start:
-        columns = sample_hypercolumns(features[:start], points, levels[:start]).flatten(0, 1)
-        hidden.addmm_(columns.to(hidden.dtype), fine.to(hidden.dtype).T)
-    return hidden
+    return ProjectedLevels(features, levels, linear, points.shape[1], spans).read(points)
 
 
-def _read_projected(features, points, levels, spans, weights, bias) -> Tensor:
-    """Project the spanned rows of cells of each level, then read and add up all levels in one pass, (B*N, D)."""
-    readings = _readings(features, points, levels, spans)
-    biases = [bias] + [None] * (len(levels) - 1)  # on one level is enough: the weights of a reading sum to one
-    table = torch.cat([F.linear(r.table, w, b) for r, w, b in zip(readings, weights, biases, strict=True)])
-    first_rows = itertools.accumulate([len(r.table) for r in readings[:-1]], initial=0)
-    rows = torch.cat([r.rows + first for r, first in zip(readings, first_rows, strict=True)], -1)
-    return _WeightedSum.apply(table, rows, torch.cat([r.weights for r in readings], -1))
+class ProjectedLevels:
+    """Feature maps multiplied by a linear layer where that pays, to be read at points as often as one likes.
+
+    Parameters
+    ----------
+    features, levels, linear
+        As in :func:`project_hypercolumns`.
+    num_points : int
+        How many points of an image will be read, in all: it decides which levels are multiplied first.
+    spans : sequence of slice, optional
+        The rows of cells of each level that the points will read; by default all.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[Tensor],
+        levels: Sequence[Level],
+        linear: nn.Linear,
+        num_points: int,
+        spans: Sequence[slice] | None = None,
+    ) -> None:
+        spans = spans or [slice(0, f.shape[2]) for f in features]
+        start = _first_projected(features, spans, num_points, linear.out_features)
+        self.fine, self.coarse = (features[:start], levels[:start]), (features[start:], levels[start:])
+        self.spans, self.bias = spans[start:], linear.bias
+        fine_width = sum(level.channels for level in levels[:start])
+        self.weight, *weights = linear.weight.split([fine_width, *(level.channels for level in levels[start:])], 1)
+        biases = [linear.bias] + [None] * (len(weights) - 1)  # on one level is enough: weights of a reading sum to one
+        tables = [_table(f, span) for f, span in zip(features[start:], self.spans, strict=True)]
+        tables = [F.linear(t, w, b) for t, w, b in zip(tables, weights, biases[: len(weights)], strict=True)]
+        self.first_rows = list(itertools.accumulate((len(t) for t in tables[:-1]), initial=0))
+        self.table = torch.cat(tables) if tables else None
+
+    def read(self, points: Tensor) -> Tensor:
+        """Return the linear layer's output at points (B, N, 2), (B*N, D)."""
+        if self.table is None:
+            return F.linear(
+                sample_hypercolumns(self.fine[0], points, self.fine[1]).flatten(0, 1), self.weight, self.bias
+            )
+        readings = _readings(self.coarse[0], points, self.coarse[1], self.spans)
+        rows = torch.cat([r.rows + first for r, first in zip(readings, self.first_rows, strict=True)], -1)
+        hidden = _WeightedSum.apply(self.table, rows, torch.cat([r.weights for r in readings], -1))
+        if self.fine[0]:
+            columns = sample_hypercolumns(self.fine[0], points, self.fine[1]).flatten(0, 1)
+            hidden.addmm_(columns.to(hidden.dtype), self.weight.to(hidden.dtype).T)
+        return hidden
 
 
 def _spans(features: Sequence[Tensor], points: Tensor, levels: Sequence[Level]) -> list[slice]:
@@ -154,7 +183,7 @@ def _readings(features, points: Tensor, levels: Sequence[Level], spans: Sequence
     readings = []
     for f, level, span in zip(features, levels, spans, strict=True):
         size = f.shape[2:]
-        table = f[:, :, span].permute(0, 2, 3, 1).flatten(0, 2)  # a view, where channels lie side by side
+        table = _table(f, span)
         key = (level.stride, level.offset, size)
         if key not in places:
             cells, weights = neighbours(points, level, size)  # (B, N, 4) each
@@ -162,6 +191,11 @@ def _readings(features, points: Tensor, levels: Sequence[Level], spans: Sequence
             places[key] = (cells + first_row.view(-1, 1, 1)).flatten(0, 1), weights.flatten(0, 1)
         readings.append(_Reading(table, *places[key]))
     return readings
+
+
+def _table(features: Tensor, span: slice) -> Tensor:
+    """Return rows of cells (B, C, h, w) as a table (R, C): a view, where the channels of a cell lie side by side."""
+    return features[:, :, span].permute(0, 2, 3, 1).flatten(0, 2)
 
 
 class _WeightedSum(torch.autograd.Function):

@@ -7,7 +7,7 @@ Source: PixelNet (arXiv 1702.06506).
 Shapes: B images, N points an image, C hypercolumn channels, K outputs a pixel, H x W pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pixelnet_edu.adaptive import evaluating, predict_adaptive
 from pixelnet_edu.geometry import check_points, pixel_grid
 from pixelnet_edu.heads import Head
-from pixelnet_edu.hypercolumns import project_hypercolumns
+from pixelnet_edu.hypercolumns import ProjectedLevels, project_hypercolumns
 
 
 class PixelNet(nn.Module):
@@ -83,6 +83,14 @@ class PixelNet(nn.Module):
         """
         hidden = project_hypercolumns(features, points, self.backbone.levels, self.head.first)  # (B*N, D)
         return self.head.rest(hidden).unflatten(0, points.shape[:2])
+
+    def reader(self, features: Sequence[Tensor], num_points: int) -> Callable[[Tensor], Tensor]:
+        """Return :meth:`read` for these features, with what all points share done once.
+
+        Worth it where the points of an image, ``num_points`` of them in all, are not known at once.
+        """
+        projected = ProjectedLevels(features, self.backbone.levels, self.head.first, num_points)
+        return lambda points: self.head.rest(projected.read(points)).unflatten(0, points.shape[:2])
 
     @torch.no_grad()
     def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192, task=None) -> Tensor:

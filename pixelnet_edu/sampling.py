@@ -40,7 +40,8 @@ class UniformSampler:
             If an image has fewer than ``n`` valid pixels.
         """
         strata = _one_stratum(valid)
-        return draw(strata, allocate(count_strata(strata, 1), n), generator)
+        sizes = count_strata(strata, 1)
+        return draw(strata, sizes, allocate(sizes, n), generator)
 
 
 class StratifiedSampler:
@@ -92,9 +93,8 @@ class StratifiedSampler:
         """
         strata = _strata(strata)
         given = self.spreads if self.spreads is not None else self.allocation
-        num_strata = _num_strata(strata) if isinstance(given, str) else len(given)
-        sizes = count_strata(strata, num_strata)
-        return draw(strata, allocate(sizes, n, self._shares(sizes, n)), generator)
+        sizes = count_strata(strata, None if isinstance(given, str) else len(given))
+        return draw(strata, sizes, allocate(sizes, n, self._shares(sizes, n)), generator)
 
     def _shares(self, sizes: Tensor, n: int) -> Tensor:
         """Return the relative share of each stratum, (B, S)."""
@@ -138,7 +138,7 @@ class BalancedSampler:
         strata = _strata(edges.long())  # of a boolean map, True is edge
         sizes = count_strata(strata, 2)
         shares = torch.tensor([1 - self.positive_share, self.positive_share], dtype=torch.float64, device=sizes.device)
-        return draw(strata, allocate(sizes, n, shares.expand(sizes.shape)), generator)
+        return draw(strata, sizes, allocate(sizes, n, shares.expand(sizes.shape)), generator)
 
 
 class PatchSampler:
@@ -157,16 +157,18 @@ class PatchSampler:
     def __call__(self, valid: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels from one window of each valid map (B, H, W)."""
         strata = _one_stratum(valid)
-        quotas = allocate(count_strata(strata, 1), n)
+        sizes = count_strata(strata, 1)
+        quotas = allocate(sizes, n)
         (h, w), counts = self._window(strata == 0, n)
         admissible = counts >= n  # (B, H-h+1, W-w+1): one entry a window, at its top left corner
         start = (uniform_like(admissible, generator) * admissible).flatten(1).argmax(1)
         top, left = start // admissible.shape[2], start % admissible.shape[2]
         inside = self._inside(strata, top, left, h, w)
-        points, probabilities = draw(strata.where(inside, VOID), quotas, generator)
+        window = strata.where(inside, VOID)
+        points, _ = draw(window, count_strata(window, 1), quotas, generator)
         weights = torch.where(admissible, n / counts.clamp(min=1), 0.0) / admissible.sum((1, 2), keepdim=True)
         padded = F.pad(weights, (w - 1, w - 1, h - 1, h - 1))
-        return PixelSample(points, read_at(_box_sums(padded, h, w), points).to(probabilities))
+        return PixelSample(points, read_at(_box_sums(padded, h, w), points).float())
 
     @staticmethod
     def _window(valid: Tensor, n: int) -> tuple[tuple[int, int], Tensor]:
@@ -257,21 +259,16 @@ def horvitz_thompson_mean(values: Tensor, probabilities: Tensor, total: Tensor |
 def _one_stratum(maps: Tensor) -> Tensor:
     """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
     strata = _strata(maps)
-    return strata.where(strata == VOID, 0)
+    return (strata == VOID) * VOID
 
 
 def _strata(maps: Tensor) -> Tensor:
     """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum."""
-    if maps.dim() != 3 or maps.is_floating_point():
+    if maps.dim() != 3 or maps.is_floating_point() or maps.numel() == 0:
         raise ValueError(
             f"strata: found {maps.dtype} of shape {tuple(maps.shape)}, expected integers or booleans of shape (B, H, W)"
         )
     return torch.where(maps, 0, VOID) if maps.dtype == torch.bool else maps.long()
-
-
-def _num_strata(strata: Tensor) -> int:
-    """Return one more than the largest stratum of the batch."""
-    return int(strata.where(strata != VOID, 0).max()) + 1
 
 
 def _box_sums(maps: Tensor, h: int, w: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 A task reads its target from a sample, a dictionary with ``image`` (3, H, W) and some of ``labels`` (H, W) with 255 for
 void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. For adaptive
-prediction it tells the ``spacing`` of the first grid in pixels, and where neighbouring answers ``disagree``.
+prediction it tells the ``spacing`` of the first grid in pixels, the ``answers`` that outputs stand for, and where
+neighbouring answers ``disagree``.
 Source: the losses of the paper's released networks (PixelNet, arXiv 1702.06506): softmax cross-entropy; half the
 squared distance of unit normals; sigmoid cross-entropy without class weights.
 
@@ -79,10 +80,15 @@ class SemanticSegmentation:
         """Return the likeliest class, (B, K, H, W) -> (B, H, W) int64."""
         return outputs.argmax(1)
 
-    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
-        """Tell where logits (B, K, ...) choose different classes, or one is not sure of its choice, (B, ...) bool."""
-        (sure, classes), (also_sure, other_classes) = (logits.float().softmax(1).max(1) for logits in (outputs, others))
-        return (classes != other_classes) | (torch.minimum(sure, also_sure) < UNSURE)
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Return the class of each pixel, -1 where it is not sure, logits (B, K, ...) -> (B, ...) int64."""
+        logits, classes = outputs.float().max(1)
+        sure = logits - outputs.float().logsumexp(1) >= math.log(UNSURE)
+        return classes.where(sure, -1)
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell where two answers are different classes, or one is not sure, bool."""
+        return (answers != others) | (answers < 0)
 
     def colors(self, labels: Tensor) -> Tensor:
         """Colour class indices, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""
@@ -124,11 +130,13 @@ class SurfaceNormals:
         """Make the outputs (B, 3, H, W) unit length."""
         return F.normalize(outputs.float(), dim=1)
 
-    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
-        """Tell where two normals (B, 3, ...) have more than 10 degrees between them, (B, ...) bool."""
-        outputs, others = outputs.float(), others.float()
-        lengths = (outputs.square().sum(1) * others.square().sum(1)).sqrt()
-        return (outputs * others).sum(1) < math.cos(math.radians(BEND)) * lengths
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Return unit normals, (B, 3, ...)."""
+        return self.decode(outputs)
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell where two unit normals (B, 3, ...) have more than 10 degrees between them, (B, ...) bool."""
+        return (answers * others).sum(1) < math.cos(math.radians(BEND))
 
     def colors(self, normals: Tensor) -> Tensor:
         """Colour normals, (B, 3, H, W) -> RGB in [0, 1]: right is red, up is green, towards the camera is blue."""
@@ -170,9 +178,13 @@ class EdgeDetection:
         """Return the probability of an edge, (B, 1, H, W) -> (B, H, W)."""
         return outputs[:, 0].float().sigmoid()
 
-    def disagree(self, outputs: Tensor, others: Tensor) -> Tensor:
-        """Tell where one of two logits (B, 1, ...) may be of an edge, which interpolation would blur, (B, ...) bool."""
-        return torch.maximum(self.decode(outputs), self.decode(others)) > UNLIKELY
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Tell which pixels may be of an edge, logits (B, 1, ...) -> (B, ...) bool."""
+        return self.decode(outputs) > UNLIKELY
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell where one of two pixels may be of an edge, which interpolation would blur, bool."""
+        return answers | others
 
     def colors(self, edges: Tensor) -> Tensor:
         """Draw edges dark on white, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""

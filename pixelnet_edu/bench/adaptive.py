@@ -40,10 +40,15 @@ class AdaptivePredictor(nn.Module):
 
 
 def rooms(task: str, plan: Plan) -> list[dict]:
-    """Compare on rooms, with the recorded network of a task."""
+    """Compare on rooms, with the recorded network of a task, at its own size and on larger images."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    dataset = RoomScenes(recipe.size, plan.scenes, seed=1)
-    return compare(f"rooms, {task}", task, net, problem, [dataset[k] for k in range(len(dataset))], plan)
+    side, number = plan.large_scenes
+    rows = []
+    for size, scenes in ((recipe.size, plan.scenes), ((side, side), number)):
+        dataset = RoomScenes(size, scenes, seed=1)
+        samples = [dataset[k] for k in range(len(dataset))]
+        rows += compare(f"rooms {size[0]} x {size[1]}, {task}", task, net, problem, samples, plan)
+    return rows
 
 
 def camvid_run(run: Path, root: Path | None) -> tuple[PixelNet, Task, torch.utils.data.Dataset]:

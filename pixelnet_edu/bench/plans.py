@@ -40,7 +40,9 @@ class Plan:
     labels : (int, int)
         Height and width of the five label maps to sample from.
     scenes : int
-        Images that adaptive prediction is scored on.
+        Images that adaptive prediction is scored on, of the size that the network was trained on.
+    large_scenes : (int, int)
+        Side and number of larger ones, which the same networks predict too.
     seconds : float
         About how long the sides of one ratio take turns; three rounds are taken anyway.
     curve_seconds : float
@@ -53,6 +55,7 @@ class Plan:
     matrix: int
     labels: tuple[int, int]
     scenes: int
+    large_scenes: tuple[int, int]
     seconds: float
     curve_seconds: float
     curves: tuple[Curve, ...]
@@ -68,6 +71,7 @@ FULL = Plan(
     matrix=4096,
     labels=(480, 480),
     scenes=40,
+    large_scenes=(384, 8),
     seconds=20,
     curve_seconds=60,
     curves=(
@@ -84,6 +88,7 @@ QUICK = Plan(
     matrix=256,
     labels=(64, 64),
     scenes=2,
+    large_scenes=(112, 1),
     seconds=0.1,
     curve_seconds=5,
     curves=(

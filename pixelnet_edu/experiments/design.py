@@ -19,6 +19,12 @@ _TRAINING = {field.name for field in fields(TrainingConfig)}
 _STEPS = {"rooms": 600, "nyud": 600, "bsds500": 600}
 _STEPS_OTHERS = 400
 _TEST_IMAGES = 100
+# Of the same run on another machine: rounding differs there, and grows; at the end it is as far off as another seed.
+TOLERANCES = {
+    "segmentation": {"loss": 0.1, "miou": 0.04},
+    "normals": {"loss": 0.1, "median": 2.0},
+    "edges": {"loss": 0.1, "ods": 0.03},
+}
 
 
 @dataclass(frozen=True)

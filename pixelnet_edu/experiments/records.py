@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
@@ -38,6 +38,9 @@ class Record:
         ``device``, ``threads``, ``versions`` and ``commit``.
     timing : dict
         ``date``, and ``seconds`` of training before each reading.
+    tolerance : dict
+        How far the same run on another machine may end from this one: ``loss``, as a share of each loss in the first
+        tenth of the training, and the task's leading score at the end.
     schema : int
         Version of this format.
 
@@ -56,6 +59,7 @@ class Record:
     loss: list
     made: dict
     timing: dict
+    tolerance: dict = field(default_factory=dict)
     schema: int = SCHEMA
 
     def score(self, name: str, reading: int = -1) -> float | None:

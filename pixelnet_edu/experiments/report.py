@@ -98,6 +98,18 @@ def text_of(rows: Sequence[Row]) -> str:
     )
 
 
+def interval_of(records: Sequence[Record], arm: str) -> Interval:
+    """Return the mean of an arm's leading score at the end of training, with its 95 % interval over seeds.
+
+    Raises
+    ------
+    ValueError
+        If the arm has no record.
+    """
+    score, _ = _LEADING[records[0].recipe["task"]]
+    return interval([_value(record, score) for record in records if record.arm == arm])
+
+
 def difference_of(records: Sequence[Record], arm: str, other: str) -> Difference | None:
     """Return how much better an arm's leading score is than another's, over the seeds that both have.
 
@@ -176,9 +188,8 @@ def draw(records: Sequence[Record], path: Path) -> None:
     from pixelnet_edu.plotting import interval_bars, use_style
 
     use_style()
-    score, _ = _LEADING[records[0].recipe["task"]]
     arms = _arms(records)
-    found = [interval([_value(r, score) for r in records if r.arm == arm]) for arm in arms]
+    found = [interval_of(records, arm) for arm in arms]
     ends = [(i.low, i.high) if i.number > 1 else (i.mean, i.mean) for i in found]
     axes = interval_bars(arms, [i.mean for i in found], ends, f"{_unit(records)}, mean and 95 % interval over seeds")
     temporary = path.with_name(f".{path.name}")

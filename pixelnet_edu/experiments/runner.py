@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pixelnet_edu.evaluation import Task, evaluate, target_of
 from pixelnet_edu.experiments import experiment
-from pixelnet_edu.experiments.design import Arm, Experiment, vary
+from pixelnet_edu.experiments.design import TOLERANCES, Arm, Experiment, vary
 from pixelnet_edu.experiments.records import Record, made_with, read_record, write_record
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_augment, build_data, build_model, build_sampler, build_task
@@ -191,6 +191,7 @@ def _train(run: Run, work: Path, on_step: Callable[[], object]) -> Record:
         [[row["step"], row["loss"]] for row in log],
         made_with(),
         {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds},
+        TOLERANCES[recipe.task],
     )
 
 

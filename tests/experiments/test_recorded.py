@@ -1,0 +1,136 @@
+"""The records that the package ships: each can be made again, and the pages print what they say."""
+
+import contextlib
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from pixelnet_edu.data.catalog import CATALOG
+from pixelnet_edu.evaluation import evaluate
+from pixelnet_edu.experiments import EXPERIMENTS, recorded_runs
+from pixelnet_edu.experiments.recorded import VARIABLE
+from pixelnet_edu.experiments.records import read_records, write_record
+from pixelnet_edu.presets import Preset, build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.runs import RECORDS
+from pixelnet_edu.training import TrainingConfig, fit
+
+SHIPPED = RECORDS / "experiments"
+SETS = sorted(str(folder.relative_to(SHIPPED)) for folder in SHIPPED.glob("*/*"))
+CHAPTERS = Path(__file__).parents[2] / "book" / "experiments"
+ROOTS = {"camvid": "camvid", "voc": "voc2012_small", "nyud": "nyuv2_small", "bsds500": "bsds500"}
+
+
+class Enough(Exception):
+    """Ends a training early."""
+
+
+def recipe_of(record):
+    """Return the recipe of a record as it was."""
+    plain = {name: tuple(v) if isinstance(v, list) else v for name, v in record.recipe.items()}
+    return Preset(**{**plain, "training": TrainingConfig(**record.recipe["training"])})
+
+
+def cheapest(records):
+    """Return the record with the fewest pixels a step, of the first seed."""
+    training = [
+        (r.recipe["training"]["images_per_step"] * r.recipe["training"]["points_per_image"], r.arm) for r in records
+    ]
+    return next(r for r in records if r.arm == min(training)[1] and r.seed == 0)
+
+
+def first_losses(recipe, root, steps, folder):
+    """Train for so many steps of a recipe's schedule and return the rows of the log."""
+
+    def stop(step, seconds, model):
+        if step == steps:
+            raise Enough
+
+    training = (build_data(recipe, root, "train"), build_sampler(recipe), recipe.training, build_augment(recipe))
+    with contextlib.suppress(Enough):
+        fit(build_model(recipe), build_task(recipe), *training, folder=folder, progress=False, on_step=stop)
+    with (folder / "log.csv").open() as file:
+        return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def root_of(request):
+    """Return the folder of a data set; a test that needs photographs asks for them."""
+
+    def find(data):
+        return request.getfixturevalue("data_root") / ROOTS[data] if data in ROOTS else None
+
+    return find
+
+
+def parameters():
+    """Mark the sets that need photographs."""
+    needs = {name: name.split("/")[1].split("-")[1] in ROOTS for name in SETS}
+    return [pytest.param(name, marks=pytest.mark.real_data) if needs[name] else name for name in SETS]
+
+
+@pytest.mark.parametrize("name", parameters())
+def test_the_first_steps_give_the_recorded_losses(name, root_of, tmp_path):
+    record = cheapest(read_records(SHIPPED / name))
+    rows = record.loss[:2]
+    found = first_losses(recipe_of(record), root_of(record.recipe["data"]), rows[-1][0], tmp_path)
+    assert [step for step, _ in found] == [step for step, _ in rows]
+    for (_, loss), (_, recorded) in zip(found, rows, strict=True):
+        assert loss == pytest.approx(recorded, rel=record.tolerance["loss"])
+
+
+@pytest.mark.slow
+def test_a_whole_run_ends_within_the_recorded_tolerance():
+    record = cheapest(recorded_runs("table1", "segmentation", "rooms"))
+    recipe = recipe_of(record)
+    task, model = build_task(recipe), build_model(recipe)
+    training = build_data(recipe, None, "train"), build_sampler(recipe), recipe.training, build_augment(recipe)
+    fit(model, task, *training, progress=False)
+    score = evaluate(model, task, build_data(recipe, None, "test"))["miou"]
+    assert score == pytest.approx(record.score("miou"), abs=record.tolerance["miou"])
+
+
+def test_every_set_is_whole():
+    """Five seeds of every arm, of one version and of a known experiment and data set."""
+    for name in SETS:
+        experiment, setting = name.split("/")
+        task, data, preset = setting.split("-")
+        assert experiment in EXPERIMENTS
+        assert data in CATALOG
+        records = recorded_runs(experiment, task, data, preset)
+        seeds = {arm: sorted(r.seed for r in records if r.arm == arm) for arm in {r.arm for r in records}}
+        assert all(found == [0, 1, 2, 3, 4] for found in seeds.values()), (name, seeds)
+        assert not any("/" in json.dumps(r.recipe) or "dirty" in str(r.made["commit"]) for r in records)
+
+
+@pytest.mark.parametrize("chapter", ["sampling_table", "diversity_table", "nonlinear_predictors"])
+def test_a_page_prints_its_records(chapter, tmp_path, monkeypatch):
+    """The cell that prints the table gives what is stored; with one score changed, it gives that score."""
+    notebook = nbformat.read(CHAPTERS / f"{chapter}.ipynb", as_version=4)
+    cell = next(c for c in notebook.cells if c.cell_type == "code" and "print(report_of(" in c.source)
+    stored = "".join(output.text for output in cell.outputs)
+    assert printed_by(cell.source) == stored
+    name = cell.source.split('recorded_runs("')[1].split('"')[0]
+    folder = Path(name) / "segmentation-rooms-laptop"
+    for record in read_records(SHIPPED / folder):
+        changed = {"step": record.readings[-1]["step"], "scores": record.readings[-1]["scores"] | {"miou": 0.987}}
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        write_record(
+            tmp_path / folder / f"{record.arm}-seed{record.seed}.json",
+            replace(record, readings=[*record.readings[:-1], changed]),
+        )
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert "98.7" not in stored
+    assert "98.7" in printed_by(cell.source)
+
+
+def printed_by(source):
+    """Run a cell and return what it prints."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        exec(source, {})
+    return text.getvalue()

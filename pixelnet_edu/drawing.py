@@ -11,6 +11,7 @@ from torch import Tensor
 from pixelnet_edu.allocation import VOID
 
 KEY_BITS = 40
+MARGIN = (5.0, 10)  # candidates beyond those needed: so many standard deviations, and so many more
 
 
 class PixelSample(NamedTuple):
@@ -35,9 +36,9 @@ def draw(strata: Tensor, sizes: Tensor, quotas: Tensor, generator: torch.Generat
     generator : torch.Generator or None
         Where the random numbers come from.
     """
-    share = (quotas + 5 * quotas.sqrt() + 10) / sizes.clamp(min=1)
+    share = (quotas + MARGIN[0] * quotas.sqrt() + MARGIN[1]) / sizes.clamp(min=1)
     chosen = _draw_among(strata, share * (quotas > 0), quotas, generator)
-    if len(chosen) < quotas.sum():  # hardly ever: the candidates are five standard deviations more than needed
+    if len(chosen) < quotas.sum():  # hardly ever, by the margin
         chosen = _draw_among(strata, (quotas > 0).double(), quotas, generator)
     chosen = chosen.view(len(strata), -1) % strata[0].numel()
     probabilities = (quotas / sizes.clamp(min=1)).gather(1, strata.flatten(1).gather(1, chosen))

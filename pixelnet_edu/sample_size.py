@@ -1,9 +1,9 @@
 """How much a sample of pixels is worth: neighbouring pixels repeat each other, and so do pixels of one image.
 
 A survey that asks several people of one household learns less than one that asks as many strangers. The pixels of an
-image are such a household. One number says how alike they are, the intraclass correlation rho: the share of all variance
-that lies between images. Drawing m pixels of each image then multiplies the variance of a mean by 1 + (m - 1) rho, the
-design effect, so that the sample is worth its size divided by it.
+image are such a household. One number says how alike they are, the intraclass correlation rho: the share of all
+variance that lies between images. Drawing m pixels of each image then multiplies the variance of a mean by
+1 + (m - 1) rho, the design effect, so that the sample is worth its size divided by it.
 Source: Kish, Survey Sampling, 1965, section 5.4; the estimator of rho from an analysis of variance: Fisher, Statistical
 Methods for Research Workers, 1925.
 

@@ -13,6 +13,7 @@ from pixelnet_edu import (
     StratifiedSampler,
     UniformSampler,
     color_strata,
+    drawing,
     horvitz_thompson_mean,
     spatial_strata,
 )
@@ -266,3 +267,22 @@ def test_same_law_as_numpys_choice_in_each_stratum():
     first_half = ((index < 125).sum(1)).bincount(minlength=11) / 20_000
     expected = np.bincount(np.random.default_rng(0).hypergeometric(125, 125, 10, 200_000), minlength=11) / 200_000
     assert np.abs(first_half.numpy() - expected).max() < 0.015
+
+
+@pytest.mark.parametrize("n", [1, 255, 2550, 9999, 10_000])
+def test_any_number_of_pixels_can_be_drawn_without_repeats(n):
+    points, probabilities = UniformSampler()(torch.ones(2, 100, 100, dtype=torch.bool), n, generator=generator())
+    index = (points[..., 1] * 100 + points[..., 0]).long()
+    assert [len(row.unique()) for row in index] == [n, n]
+    assert probabilities.unique().tolist() == pytest.approx([n / 10_000])
+
+
+def test_too_few_candidates_are_made_up_for(monkeypatch):
+    """With no margin at all half of the draws fall short; they still give exact counts, and every pixel its chance."""
+    monkeypatch.setattr(drawing, "MARGIN", (0.0, 0))
+    labels, values = three_strata(batch=4000)
+    points, probabilities = StratifiedSampler((10, 5, 2))(labels, 17, generator=generator(1))
+    assert read_at(labels, points).sort().values.unique(dim=0).tolist() == [[0] * 10 + [1] * 5 + [2] * 2]
+    estimates = horvitz_thompson_mean(read_at(values, points), probabilities.double(), 425)
+    standard_error = float(estimates.std() / len(estimates) ** 0.5)
+    assert abs(float(estimates.mean()) - float(values[0].mean())) < 3 * standard_error

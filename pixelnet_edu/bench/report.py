@@ -74,7 +74,7 @@ def table(rows: list[dict]) -> str:
     name    ours    peer   ratio    goal  reached
     sort  250 ms  1.00 s  4.00 x  >= 5 x       no
     """
-    lines = [COLUMNS, *(_cells(r) for r in rows)]
+    lines = [COLUMNS, *(cells_of(r) for r in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
     return "\n".join(
         "  ".join(
@@ -84,10 +84,10 @@ def table(rows: list[dict]) -> str:
     )
 
 
-def _cells(r: dict) -> tuple[str, ...]:
-    """Return the texts of one row."""
+def cells_of(r: dict) -> tuple[str, ...]:
+    """Return the texts of a row: name, ours, peer, ratio, goal, reached."""
     suffix = {"times": " x", "share": ""}.get(r["kind"], f" {r['unit']}")
-    ratio = "-" if r["ratio"] is None else f"{r['ratio']:#.3g}{suffix}"
+    ratio = "-" if r["ratio"] is None else f"{r['ratio']:{',.0f' if r['ratio'] >= 1000 else '#.3g'}}{suffix}"
     goal = "-" if r["goal"] is None else f"{'>=' if r['kind'] == 'times' else '<='} {r['goal']:g}{suffix}"
     reached = {True: "yes", False: "no", None: "-"}[r["reached"]]
     return r["name"], _quantity(r["ours"], r["unit"]), _quantity(r["peer"], r["unit"]), ratio, goal, reached

@@ -1,6 +1,6 @@
 """Which images a step sees, and with which random numbers: a pure function of the seed and the step.
 
-So a run that was stopped continues as if it had never been, and several processes never share a draw.
+So a run that was stopped continues as if it had never been, and several processes share out the draws of one.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from pixelnet_edu.distributed import own_rows, processes
 from pixelnet_edu.evaluation import Task, target_of
 
 CROPS = 20  # tries until a crop has enough valid pixels
@@ -49,6 +50,13 @@ class Samples(Dataset):
 class Batches(Sampler):
     """Yields the batches of the steps ``start`` to ``steps``; each epoch is a permutation of its own.
 
+    Of several processes that share each batch out, each gets its own rows.
+
+    Raises
+    ------
+    ValueError
+        If a batch has fewer images than there are processes.
+
     Examples
     --------
     >>> [[index for index, seed in batch] for batch in Batches(length=4, size=2, steps=2, start=0, seed=0)]
@@ -56,6 +64,10 @@ class Batches(Sampler):
     """
 
     def __init__(self, length: int, size: int, steps: int, start: int, seed: int) -> None:
+        if size < (number := processes().num_processes):
+            raise ValueError(
+                f"images_per_step: found {size} for {number} processes, expected at least one for each; launch fewer"
+            )
         self.length, self.size, self.steps, self.start, self.seed = length, size, steps, start, seed
 
     def __len__(self) -> int:
@@ -63,7 +75,7 @@ class Batches(Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step in range(self.start, self.steps):
-            places = range(step * self.size, (step + 1) * self.size)
+            places = own_rows(range(step * self.size, (step + 1) * self.size))
             yield [(self._index(k), mix(self.seed, k)) for k in places]
 
     def _index(self, k: int) -> int:

@@ -13,6 +13,7 @@ from pixelnet_edu.bench.run import check_writable, run_bench
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.photos import read_photo, write_picture
+from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate as score
 from pixelnet_edu.evaluation import target_of
 from pixelnet_edu.experiments import cli as experiments
@@ -57,6 +58,8 @@ def train(
         pixelnet train --task segmentation --data rooms
 
         pixelnet train --task segmentation --data camvid --root CamVid
+
+        torchrun --nproc-per-node 2 -m pixelnet_edu.cli train --task segmentation --data rooms
     """
     out = out or Path("runs") / f"{task}-{data}-{preset}"
     recipe = presets.preset(task, data, preset, weights, steps, seed)
@@ -71,10 +74,10 @@ def train(
     for dataset in (training, test):
         target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
     if not resume:
-        runs.create_folder(out, recipe, root)
+        on_main(lambda: runs.create_folder(out, recipe, root))
     sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
     fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
-    _report(out, model, target, test, suffix="")
+    on_main(lambda: _report(out, model, target, test, suffix=""))
 
 
 @app.command()
@@ -200,8 +203,11 @@ def _print(scores: dict) -> None:
 def main() -> None:
     """Run the command; an error is one line and exit status 2."""
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    if not processes().is_main_process:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         app(arguments, standalone_mode=False)
+        processes().destroy_process_group()
     except UsageError as error:
         _fail(error.format_message(), error)
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -217,3 +223,7 @@ def _fail(message: str, error: Exception) -> None:
     if message:  # `pixelnet` alone has printed its help and has nothing to add
         print(f"pixelnet: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+if __name__ == "__main__":  # how `torchrun -m` starts it
+    main()

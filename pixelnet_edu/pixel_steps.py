@@ -2,8 +2,9 @@
 
 A step may use any number of pixels: beyond ``POINTS_AT_ONCE`` the backbone still runs once, and the head runs part by
 part, each part leaving its gradient on the features. The result is that of one piece, up to rounding.
+Where several processes share a step, all of them draw the points of all its images, and each keeps those of its own.
 
-Shapes: B images, N points an image, K outputs, H x W pixels.
+Shapes: B images of this process, N points an image, K outputs, H x W pixels.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from pixelnet_edu.distributed import all_rows, own_rows, processes, sum_of_all
 from pixelnet_edu.evaluation import Task
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.sampling import HardPixelSampler, UniformSampler
@@ -42,6 +44,7 @@ def draw_points(
     images, targets : Tensor (B, 3, H, W), (B, H, W) or (B, 3, H, W)
     n : int
     generator : torch.Generator
+        In the same state on every process.
 
     Examples
     --------
@@ -51,31 +54,35 @@ def draw_points(
     torch.Size([1, 5, 2])
     """
     if isinstance(sampler, HardPixelSampler):
-        return sampler(_losses_of_candidates(model, task, images, targets, n, generator), n, generator).points
+        losses = _losses_of_candidates(model, task, images, targets, n, generator)
+        return own_rows(sampler(losses, n, generator).points)
+    targets = all_rows(targets)
     strata = task.valid(targets) if targets.dim() == 4 else targets
-    return sampler(strata, n, generator=generator).points
+    return own_rows(sampler(strata, n, generator=generator).points)
 
 
 @torch.no_grad()
 def _losses_of_candidates(
     model: PixelNet, task: Task, images: Tensor, targets: Tensor, n: int, generator: torch.Generator
 ) -> Tensor:
-    """Return the loss of a few uniformly drawn pixels, (B, H, W); -1 at all others, which a sampler leaves out."""
-    valid = task.valid(targets)
+    """Return the loss of a few uniformly drawn pixels of all processes' images; -1 at others, which are not drawn."""
+    valid = task.valid(all_rows(targets))
     number = min(CANDIDATES * n, int(valid.flatten(1).sum(1).min()))
-    points = UniformSampler()(valid, number, generator).points
+    points = own_rows(UniformSampler()(valid, number, generator).points)
     model.eval()  # looking must not move the running means of batch normalisation
     losses = task.losses(model(images, points).float(), targets_at(targets, points))
     x, y = points.long().unbind(-1)
-    maps = torch.full(valid.shape, -1.0, device=losses.device)
+    maps = torch.full((len(points), *valid.shape[1:]), -1.0, device=losses.device)
     maps[torch.arange(len(maps), device=x.device)[:, None], y, x] = losses
-    return maps
+    return all_rows(maps)
 
 
 def mean_loss_backward(
     accelerator: Accelerator, model: PixelNet, task: Task, images: Tensor, targets: Tensor, points: Tensor
 ) -> Tensor:
     """Add the gradient of the mean loss at the points to the parameters; return that loss.
+
+    Of several processes each adds its share, the part that its own points have in the mean over all of them.
 
     Parameters
     ----------
@@ -90,20 +97,27 @@ def mean_loss_backward(
     Returns
     -------
     Tensor ()
-        Without a gradient.
+        Without a gradient; the mean over the points of all processes.
     """
     chosen = targets_at(targets, points)
+    share = _share(task, chosen)
     if points.shape[:2].numel() > POINTS_AT_ONCE:
-        return _backward_in_parts(accelerator, accelerator.unwrap_model(model), task, images, chosen, points)
+        return sum_of_all(_backward_in_parts(accelerator, model, task, images, chosen, points, share))
     with accelerator.autocast():
         outputs = model(images, points)  # (B, N, K)
-    loss = task.loss(outputs.float(), chosen)
+    loss = task.loss(outputs.float(), chosen) * share
     accelerator.backward(loss)
-    return loss.detach()
+    return sum_of_all(loss.detach())
 
 
 def _backward_in_parts(
-    accelerator: Accelerator, model: PixelNet, task: Task, images: Tensor, chosen: Tensor, points: Tensor
+    accelerator: Accelerator,
+    model: PixelNet,
+    task: Task,
+    images: Tensor,
+    chosen: Tensor,
+    points: Tensor,
+    share: Tensor | float,
 ) -> Tensor:
     """Do the same with the head running on a part of the points at a time."""
     with accelerator.autocast():
@@ -111,15 +125,23 @@ def _backward_in_parts(
     leaves = [level.detach().requires_grad_() for level in features]
     size = max(1, POINTS_AT_ONCE // len(points))
     shares = _valid(task, chosen).split(size, 1)
-    number, total = sum(part.sum() for part in shares), 0
+    number, total = sum(part.sum() for part in shares).clamp(min=1), 0
     for part, targets, valid in zip(points.split(size, 1), chosen.split(size, 1), shares, strict=True):
         with accelerator.autocast():
             outputs = model.read(leaves, part)
-        loss = task.loss(outputs.float(), targets) * valid.sum() / number
+        loss = task.loss(outputs.float(), targets) * valid.sum() / number * share
         accelerator.backward(loss)
         total = total + loss.detach()
     torch.autograd.backward(features, [leaf.grad for leaf in leaves])
     return total
+
+
+def _share(task: Task, chosen: Tensor) -> Tensor | float:
+    """Return how many of the valid points of all processes are this one's, as a share."""
+    if processes().num_processes == 1:
+        return 1.0
+    number = _valid(task, chosen).sum()
+    return number / sum_of_all(number).clamp(min=1)
 
 
 def _valid(task: Task, chosen: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Training: a few pixels of a few images at every step, on Hugging Face accelerate.
 
 Each step draws images, draws pixels in each (the sampler), predicts those pixels only, and averages their losses. All
-random choices follow from the seed and the step, so a resumed run continues as if it had never stopped.
+random choices follow from the seed and the step, so a resumed run continues as if it had never stopped. Several
+processes share out the images of each step and end with the network of one (:mod:`pixelnet_edu.distributed`).
 Source: SGD with momentum, five images a step, 2,000 pixels an image, and the step schedule of the paper's released
 recipe (PixelNet, arXiv 1702.06506); the one-cycle schedule is torch's.
 
@@ -17,13 +18,14 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
+from accelerate.utils import send_to_device, set_seed
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from pixelnet_edu.batches import Batches, Samples, mix
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint, write_log
+from pixelnet_edu.distributed import on_main, share_network, sum_gradients
 from pixelnet_edu.evaluation import Task, evaluate
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.pixel_steps import draw_points, least_valid, mean_loss_backward
@@ -38,7 +40,7 @@ class TrainingConfig:
     steps : int
         Steps of SGD in all.
     images_per_step, points_per_image : int
-        Size of a batch.
+        Size of a batch; several processes share its images out.
     learning_rate, momentum, weight_decay : float
         SGD; biases learn twice as fast and do not decay, as in the released solvers.
     schedule : "step" or "onecycle"
@@ -110,6 +112,10 @@ def fit(
 ) -> list[dict]:
     """Train a network in place.
 
+    N processes, started by `torchrun` or `accelerate launch`, give the network, the log and the checkpoints that one
+    gives, up to rounding. Dropout alone makes them differ by more: each process draws masks of its own, in distribution
+    the same.
+
     Parameters
     ----------
     model : PixelNet
@@ -131,9 +137,10 @@ def fit(
     resume : bool
         Whether to continue from the newest checkpoint in ``folder``.
     progress : bool
-        Whether to draw a progress bar with the loss and the score.
+        Whether the main process draws a progress bar with the loss and the score.
     on_step : callable, optional
-        ``on_step(step, seconds, model)`` after each step, before its checkpoint; its own time is not counted.
+        ``on_step(step, seconds, model)`` after each step, before its checkpoint, on the main process; its own time is
+        not counted.
 
     Returns
     -------
@@ -143,7 +150,8 @@ def fit(
     Raises
     ------
     ValueError
-        If the samples lack the target, an image has too few valid pixels, or the loss is no longer finite.
+        If the samples lack the target, an image has too few valid pixels, the loss is no longer finite, or there are
+        more processes than images in a step.
     FileNotFoundError
         If there is no checkpoint to resume from.
     """
@@ -166,21 +174,24 @@ class _Trainer:
         self.step, self.log, self.losses = 0, [], []
         seed_everything(config.seed)
         AcceleratorState._reset_state()  # else a second run of this process could not choose another precision
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=config.precision)
-        if self.accelerator.num_processes > 1:
-            raise ValueError(f"processes: found {self.accelerator.num_processes}, expected 1; start fit on one device")
+        self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(), mixed_precision=config.precision, step_scheduler_with_optimizer=False
+        )
         optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
         schedule = _schedule(optimizer, config)
         self.samples = Samples(dataset, augment, task, least_valid(sampler, config.points_per_image))
-        self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.model = self.accelerator.prepare_model(model, evaluation_mode=True)  # else it would sum gradients itself
+        share_network(self.model)
+        self.optimizer, self.schedule = self.accelerator.prepare(optimizer, schedule)
         self.accelerator.register_for_checkpointing(self)
 
     def run(self, progress: bool) -> list[dict]:
         """Take the remaining steps."""
         config, self.start = self.config, time.perf_counter() - (self.log[-1]["seconds"] if self.log else 0)
-        with tqdm(total=config.steps, initial=self.step, disable=not progress, desc="train", dynamic_ncols=True) as bar:
+        hidden = not (progress and self.accelerator.is_main_process)
+        with tqdm(total=config.steps, initial=self.step, disable=hidden, desc="train", dynamic_ncols=True) as bar:
             for batch in self._loader():
-                self.losses.append(self._take_step(*batch))
+                self.losses.append(self._take_step(*send_to_device(batch, self.accelerator.device)))
                 self.step += 1
                 self._after_step(bar)
                 bar.update()
@@ -191,34 +202,38 @@ class _Trainer:
         config, last = self.config, self.step == self.config.steps
         scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
         if last or scored or _every(self.step, config.log_every):
-            self._write_row(self._evaluate() if scored else None, time.perf_counter() - self.start)
+            self._write_row(on_main(self._evaluate) if scored else None, time.perf_counter() - self.start)
             bar.set_postfix(loss=f"{self.log[-1]['loss']:.3f}", **self._last_score())
-        if self.on_step:
+        if self.on_step and self.accelerator.is_main_process:
             before = time.perf_counter()
             self.on_step(self.step, before - self.start, self.accelerator.unwrap_model(self.model))
             self.start += time.perf_counter() - before
-        if self.folder and (last or _every(self.step, config.checkpoint_every)):
+        if self.folder and self.accelerator.is_main_process and (last or _every(self.step, config.checkpoint_every)):
             self.save()
 
     def _loader(self) -> DataLoader:
-        """Serve the batches from the current step on."""
+        """Serve this process's part of the batches from the current step on."""
         config = self.config
         batches = Batches(len(self.samples.dataset), config.images_per_step, config.steps, self.step, config.seed)
-        return self.accelerator.prepare(DataLoader(self.samples, batch_sampler=batches))
+        return DataLoader(self.samples, batch_sampler=batches)
 
     def _take_step(self, images: Tensor, targets: Tensor, seeds: Tensor) -> Tensor:
         """Draw pixels, predict them, and follow the gradient of their mean loss."""
-        torch.manual_seed(mix(int(seeds[0]), 1))  # dropout
-        generator = torch.Generator().manual_seed(mix(int(seeds[0]), 2))
+        torch.manual_seed(mix(int(seeds[0]), 1))  # dropout; seeds of this process's images
+        first = mix(self.config.seed, self.step * self.config.images_per_step)  # that of all processes' first image
+        generator = torch.Generator().manual_seed(mix(first, 2))
         n = self.config.points_per_image
         points = draw_points(self.model, self.task, self.sampler, images, targets, n, generator)
         self.model.train()
         self.optimizer.zero_grad()
         loss = mean_loss_backward(self.accelerator, self.model, self.task, images, targets, points)
+        sum_gradients(self.model.parameters())
         if self.config.clip_norm is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
-        self.schedule.step()
+        end = getattr(self.schedule.scheduler, "total_steps", self.config.steps)
+        if self.step < end:  # a run that was made longer stays at its last rate
+            self.schedule.step()
         return loss
 
     def _evaluate(self) -> float:
@@ -261,19 +276,18 @@ class _Trainer:
         temporary = self.folder / f"writing-{self.step:07d}"
         shutil.rmtree(temporary, ignore_errors=True)
         self.accelerator.save_state(str(temporary), safe_serialization=True)
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            shutil.rmtree(final, ignore_errors=True)
-            temporary.rename(final)
-            for older in self.folder.glob("checkpoint-*"):
-                if older != final:
-                    shutil.rmtree(older)
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+        for older in self.folder.glob("checkpoint-*"):
+            if older != final:
+                shutil.rmtree(older)
 
     def load(self) -> None:
-        """Continue from the newest checkpoint."""
+        """Continue from the newest checkpoint, whatever the number of processes that wrote it."""
         checkpoint = newest_checkpoint(self.folder)
         check_weights(self.accelerator.unwrap_model(self.model), checkpoint / "model.safetensors")
         self.accelerator.load_state(str(checkpoint))
+        self.accelerator.wait_for_everyone()  # before one of them may remove it
 
 
 def _parameter_groups(model: PixelNet, config: TrainingConfig) -> list[dict]:

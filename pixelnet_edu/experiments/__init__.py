@@ -5,9 +5,9 @@ Each module lists the arms of one. `design` says what that is; `runner` trains, 
 
 from pixelnet_edu.experiments import budget, edges, predictors, table1, table4, tabula_rasa
 from pixelnet_edu.experiments.design import Experiment
-from pixelnet_edu.experiments.recorded import recorded_runs
+from pixelnet_edu.experiments.recorded import recorded_runs, recorded_settings
 
-__all__ = ["EXPERIMENTS", "Experiment", "experiment", "recorded_runs"]
+__all__ = ["EXPERIMENTS", "Experiment", "experiment", "recorded_runs", "recorded_settings"]
 
 EXPERIMENTS = {
     module.EXPERIMENT.name: module.EXPERIMENT for module in (table1, table4, predictors, tabula_rasa, edges, budget)

@@ -10,6 +10,7 @@ from pixelnet_edu import presets
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.recorded import SHIPPED
 from pixelnet_edu.experiments.records import read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.runner import choose_arms, plan_runs
@@ -74,24 +75,34 @@ def reproduce(
 
 def report(
     name: Name,
-    records: Records = RECORDS,
+    records: Annotated[
+        Path | None, typer.Option(help=f"Folder of the records. [default: {RECORDS}, else the package's own]")
+    ] = None,
     against: Annotated[Path | None, typer.Option(help="Another machine's records, to compare with.")] = None,
 ) -> None:
     """Print the tables of an experiment, with 95 % intervals and the paper's rows, and draw them.
 
     pixelnet report table1
     """
-    folders = sorted(path for path in (records / name).glob("*") if any(path.glob("*-seed*.json")))
+    records, pictures = records or (RECORDS if _settings(RECORDS, name) else SHIPPED), records or RECORDS
+    folders = _settings(records, name)
     if not folders:
         raise FileNotFoundError(f"{records / name}: found no records; make them with `pixelnet reproduce {name}`")
     for folder in folders:
         found = read_records(folder)
-        picture = records / name / f"{folder.name}.png"
-        print(f"{name}, {folder.name}\n\n{report_of(found)}\n")
+        shipped = " (records of the package)" if records == SHIPPED else ""
+        print(f"{name}, {folder.name}{shipped}\n\n{report_of(found)}\n")
         if against:
             print(f"{compare_text(found, read_records(against / name / folder.name))}\n")
+        picture = pictures / name / f"{folder.name}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
         draw(found, picture)
         print(f"wrote {picture}\n")
+
+
+def _settings(records: Path, name: str) -> list[Path]:
+    """List the folders of an experiment that hold records."""
+    return sorted(path for path in (records / name).glob("*") if any(path.glob("*-seed*.json")))
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pixelnet_edu.experiments.records import Record, read_records
 from pixelnet_edu.runs import RECORDS
 
+SHIPPED = RECORDS / "experiments"
 VARIABLE = "PIXELNET_RECORDS"
 
 
@@ -27,5 +28,21 @@ def recorded_runs(name: str, task: str, data: str, preset: str = "laptop") -> li
     >>> sorted({record.arm for record in recorded_runs("table4", "segmentation", "rooms") if record.seed == 0})[:2]
     ['10x1000', '10x1000-patch']
     """
-    folder = Path(os.environ.get(VARIABLE) or RECORDS / "experiments")
-    return read_records(folder / name / f"{task}-{data}-{preset}")
+    return read_records(_folder() / name / f"{task}-{data}-{preset}")
+
+
+def recorded_settings(name: str, preset: str = "laptop") -> list[tuple[str, str]]:
+    """List the tasks and data sets of an experiment that have records.
+
+    Examples
+    --------
+    >>> ("segmentation", "rooms") in recorded_settings("table1")
+    True
+    """
+    folders = [path.name.split("-") for path in (_folder() / name).glob(f"*-{preset}") if any(path.glob("*.json"))]
+    return sorted((task, data) for task, data, _ in folders)
+
+
+def _folder() -> Path:
+    """Return where records are read from."""
+    return Path(os.environ.get(VARIABLE) or SHIPPED)

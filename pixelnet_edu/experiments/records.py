@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from pixelnet_edu import __version__
+from pixelnet_edu.distributed import processes
 
 SCHEMA = 1
 
@@ -35,7 +36,7 @@ class Record:
     loss : list of (int, float)
         Step, and mean loss since the step before it in this list.
     made : dict
-        ``device``, ``threads``, ``versions`` and ``commit``.
+        ``device``, ``threads``, ``versions`` and ``commit``; ``processes`` where several shared the steps.
     timing : dict
         ``date``, and ``seconds`` of training before each reading.
     tolerance : dict
@@ -154,13 +155,14 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def made_with() -> dict:
-    """Return what a record is made with: device, threads, versions, and the commit where git knows it."""
+    """Return what a record is made with: device, threads, versions, processes, and the commit where git knows it."""
+    number = processes().num_processes
     return {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
         "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "commit": _commit(),
-    }
+    } | ({"processes": number} if number > 1 else {})
 
 
 def _commit() -> str | None:

@@ -4,6 +4,7 @@ All is computed from the records that are passed in; nothing is stored. Shares a
 degrees, times in seconds.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pixelnet_edu.experiments.paper import SOURCE, paper_value
 from pixelnet_edu.experiments.records import Record
 from pixelnet_edu.experiments.statistics import Difference, Interval, interval, paired_difference
 
+WIDTH = 88  # characters of a printed line
 _SCORES = {
     "segmentation": ("miou", "accuracy"),
     "normals": ("median", "mean", "rmse", "within_11_25", "within_22_5", "within_30"),
@@ -153,9 +155,10 @@ def verdict_of(records: Sequence[Record]) -> str:
 def report_of(records: Sequence[Record]) -> str:
     """Write the whole report: question, table, differences, verdict, and where the paper's numbers come from."""
     rows = table_of(records)
-    parts = [experiment(records[0].experiment).question, text_of(rows), differences_text(records), verdict_of(records)]
+    parts = [experiment(records[0].experiment).question, text_of(rows), differences_text(records)]
+    parts.append(textwrap.fill(verdict_of(records), WIDTH))
     if any(cell.paper is not None for row in rows for cell in row.cells):
-        parts.append(SOURCE)
+        parts.append(textwrap.fill(SOURCE, WIDTH))
     return "\n\n".join(parts)
 
 

@@ -2,7 +2,8 @@
 
 A run in progress has a folder beside its record, with checkpoints and the readings so far; started again, it continues
 and gives the record that it would have given. A finished run is never repeated. A lock keeps two processes from
-working on one run; it goes with the process that held it.
+working on one run; it goes with the process that held it. Processes that share the steps of a run
+(:mod:`pixelnet_edu.distributed`) are one in this: the main one holds the lock, scores, writes and removes.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from pixelnet_edu.distributed import on_main
 from pixelnet_edu.evaluation import Task, evaluate, target_of
 from pixelnet_edu.experiments import experiment
 from pixelnet_edu.experiments.design import TOLERANCES, Arm, Experiment, vary
@@ -136,7 +138,7 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
     threads : int
         Threads of torch; a run that continues keeps those that it began with.
     on_step : callable, optional
-        Called after every step.
+        Called after every step, on the main process.
 
     Raises
     ------
@@ -147,22 +149,26 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
     """
     work = run.folder / run.name
     with _alone(run), _explain_full_disk(run.folder):
-        if is_finished(run):
+        if on_main(lambda: is_finished(run)):
             return
-        work.mkdir(parents=True, exist_ok=True)
-        threads = _threads_of(run, work / "config.json", threads)
+        threads = on_main(lambda: _threads_of(run, work / "config.json", threads))
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
             record = _train(run, work, on_step)
         finally:
             torch.set_num_threads(before)
-        write_record(run.record, record)
-        shutil.rmtree(work)
+        on_main(lambda: _leave(run, record, work))
+
+
+def _leave(run: Run, record: Record, work: Path) -> None:
+    """Write the record and remove what led to it."""
+    write_record(run.record, record)
+    shutil.rmtree(work)
 
 
 def _train(run: Run, work: Path, on_step: Callable[[], object]) -> Record:
-    """Train, read the scores on the way, and gather the record."""
+    """Train, read the scores on the way, and gather the record; only the main process's has the scores."""
     recipe = run.recipe
     training, test = (build_data(recipe, run.root, split) for split in ("train", "test"))
     task = build_task(recipe)
@@ -227,16 +233,21 @@ def _alone(run: Run) -> Iterator[None]:
     """Hold the lock of a run."""
     run.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run.folder / f".{run.name}.lock")
+    on_main(lambda: _acquire(lock, run))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, run: Run) -> None:
+    """Take the lock of a run, or raise ValueError."""
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise ValueError(
             f"{run.record}: found another process at this run, expected none; wait, or choose other seeds or arms"
         ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -255,6 +266,7 @@ def _explain_full_disk(folder: Path) -> Iterator[None]:
 def _threads_of(run: Run, path: Path, threads: int) -> int:
     """Write the configuration of a new run; check that of an old one and return its threads."""
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"recipe": _plain(run.recipe), "threads": threads})
         return threads
     config = json.loads(path.read_text())

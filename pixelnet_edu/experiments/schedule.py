@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 from tqdm.auto import tqdm
 
+from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.runner import Run, is_finished, perform
+from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training import fit
 
@@ -44,16 +46,19 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     Raises
     ------
     ValueError, OSError
-        What a run raises; the others are left as they are, to be continued.
+        What a run raises; the others are left as they are, to be continued. Or for jobs where processes share each run.
     """
-    left = [run for run in runs if not is_finished(run)]
+    if jobs > 1 and processes().num_processes > 1:
+        raise ValueError(f"jobs: found {jobs} where {processes().num_processes} processes share each run, expected 1")
+    left = on_main(lambda: [run for run in runs if not is_finished(run)])
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     threads = max(1, torch.get_num_threads() // jobs)
     total = sum(run.recipe.training.steps for run in left)
-    with tqdm(total=total, disable=not progress, unit="step", dynamic_ncols=True) as bar:
+    hidden = not (progress and processes().is_main_process)
+    with tqdm(total=total, disable=hidden, unit="step", dynamic_ncols=True) as bar:
         if jobs > 1:
             return _side_by_side(left, jobs, threads, deadline, bar)
-        while left and time.monotonic() < deadline:
+        while left and on_main(lambda: time.monotonic() < deadline):
             bar.set_description(left[0].name)
             perform(left.pop(0), threads, bar.update)
     return left
@@ -126,10 +131,10 @@ def measure(runs: Sequence[Run]) -> dict[str, Cost]:
 def _measure(run: Run) -> Cost:
     """Measure one arm."""
     short = vary(run.recipe, steps=_WARM_UP + _MEASURED)
-    model, task, clock = build_model(short), build_task(short), []
+    model, clock = build_model(short), []
     fit(
         model,
-        task,
+        build_task(short),
         build_data(short, run.root, "train"),
         build_sampler(short),
         short.training,
@@ -137,13 +142,18 @@ def _measure(run: Run) -> Cost:
         progress=False,
         on_step=lambda step, seconds, model: clock.append(seconds),
     )
+    return on_main(lambda: _cost(run, model, clock))
+
+
+def _cost(run: Run, model: PixelNet, clock: list[float]) -> Cost:
+    """Work out the cost of an arm from the seconds after each step, and by scoring a few images."""
     step = statistics.median(
         after - before for before, after in zip(clock[_WARM_UP - 1 :], clock[_WARM_UP:], strict=False)
     )
-    test = build_data(short, run.root, "test")
+    test = build_data(run.recipe, run.root, "test")
     few = [test[index] for index in range(min(_SCORED, len(test)))]
     began = time.perf_counter()
-    evaluate(model, task, few)
+    evaluate(model, build_task(run.recipe), few)
     image = (time.perf_counter() - began) / len(few)
     return Cost(run.arm, step, image, run.recipe.training.steps * step + len(run.readings) * len(test) * image)
 

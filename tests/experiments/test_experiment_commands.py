@@ -99,3 +99,12 @@ def test_bad_input_is_one_line_and_exit_status_2(run, tmp_path, monkeypatch):
         assert status == 2, arguments
         assert expected in " ".join(message.split()), arguments
         assert message.rstrip("\n").count("\n") <= message.count("\r"), arguments
+
+
+def test_without_own_records_the_packages_are_reported(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run("report", "table1")
+    assert status == 0
+    assert "segmentation-rooms-laptop (records of the package)" in out
+    assert (tmp_path / "runs/experiments/table1/segmentation-rooms-laptop.png").is_file()
+    assert run("report", "table1", "--records", tmp_path / "none")[0] == 2

@@ -13,13 +13,11 @@ import pytest
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments import EXPERIMENTS, recorded_runs
-from pixelnet_edu.experiments.recorded import VARIABLE
+from pixelnet_edu.experiments.recorded import SHIPPED, VARIABLE
 from pixelnet_edu.experiments.records import read_records, write_record
 from pixelnet_edu.presets import Preset, build_augment, build_data, build_model, build_sampler, build_task
-from pixelnet_edu.runs import RECORDS
 from pixelnet_edu.training import TrainingConfig, fit
 
-SHIPPED = RECORDS / "experiments"
 SETS = sorted(str(folder.relative_to(SHIPPED)) for folder in SHIPPED.glob("*/*"))
 CHAPTERS = Path(__file__).parents[2] / "book" / "experiments"
 ROOTS = {"camvid": "camvid", "voc": "voc2012_small", "nyud": "nyuv2_small", "bsds500": "bsds500"}

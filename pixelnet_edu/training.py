@@ -3,8 +3,7 @@
 Each step draws images, draws pixels in each (the sampler), predicts those pixels only, and averages their losses. All
 random choices follow from the seed and the step, so a resumed run continues as if it had never stopped. Several
 processes share out the images of each step and end with the network of one (:mod:`pixelnet_edu.distributed`).
-Source: SGD with momentum, five images a step, 2,000 pixels an image, and the step schedule of the paper's released
-recipe (PixelNet, arXiv 1702.06506); the one-cycle schedule is torch's.
+Source: five images a step and 2,000 pixels an image, as in the paper's released recipe (PixelNet, arXiv 1702.06506).
 
 Shapes: B images a step, N points an image, K outputs, H x W pixels.
 """
@@ -28,6 +27,7 @@ from pixelnet_edu.checkpoints import check_weights, newest_checkpoint, write_log
 from pixelnet_edu.distributed import on_main, share_network, sum_gradients
 from pixelnet_edu.evaluation import Task, evaluate
 from pixelnet_edu.model import PixelNet
+from pixelnet_edu.optimizers import build_optimizer, build_schedule
 from pixelnet_edu.pixel_steps import draw_points, least_valid, mean_loss_backward
 
 
@@ -177,8 +177,8 @@ class _Trainer:
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(), mixed_precision=config.precision, step_scheduler_with_optimizer=False
         )
-        optimizer = torch.optim.SGD(_parameter_groups(model, config), momentum=config.momentum)
-        schedule = _schedule(optimizer, config)
+        optimizer = build_optimizer(model, config)
+        schedule = build_schedule(optimizer, config)
         self.samples = Samples(dataset, augment, task, least_valid(sampler, config.points_per_image))
         self.model = self.accelerator.prepare_model(model, evaluation_mode=True)  # else it would sum gradients itself
         share_network(self.model)
@@ -288,25 +288,6 @@ class _Trainer:
         check_weights(self.accelerator.unwrap_model(self.model), checkpoint / "model.safetensors")
         self.accelerator.load_state(str(checkpoint))
         self.accelerator.wait_for_everyone()  # before one of them may remove it
-
-
-def _parameter_groups(model: PixelNet, config: TrainingConfig) -> list[dict]:
-    """Weights decay; biases and batch-norm parameters do not, and biases learn twice as fast."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() <= 1]
-    rate = config.learning_rate
-    return [
-        {"params": matrices, "lr": rate, "weight_decay": config.weight_decay},
-        {"params": vectors, "lr": 2 * rate, "weight_decay": 0.0},
-    ]
-
-
-def _schedule(optimizer, config: TrainingConfig):
-    """Build the schedule of the learning rate."""
-    if config.schedule == "step":
-        return torch.optim.lr_scheduler.StepLR(optimizer, config.step_size, config.gamma)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=config.steps + 1, cycle_momentum=False)
 
 
 def _every(step: int, interval: int) -> bool:

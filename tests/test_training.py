@@ -23,6 +23,7 @@ from pixelnet_edu import (
 )
 from pixelnet_edu.batches import Batches
 from pixelnet_edu.data.transforms import Augment
+from pixelnet_edu.optimizers import build_optimizer
 
 SCENES = list(RoomScenes(size=32, num_scenes=6, seed=3))
 SEGMENTATION = SemanticSegmentation(RoomScenes.classes, RoomScenes.palette)
@@ -122,9 +123,7 @@ def test_step_schedule_drops_the_rate():
 
 
 def test_biases_learn_twice_as_fast_and_do_not_decay():
-    from pixelnet_edu.training import _parameter_groups
-
-    matrices, vectors = _parameter_groups(small_net(), CONFIG)
+    matrices, vectors = build_optimizer(small_net(), CONFIG).param_groups
     assert (matrices["lr"], matrices["weight_decay"]) == (0.05, 5e-4)
     assert (vectors["lr"], vectors["weight_decay"]) == (0.1, 0.0)
 

@@ -62,7 +62,7 @@ def design_effect(pixels: int, rho: float) -> float:
 
     Examples
     --------
-    >>> design_effect(2000, 0.01)
+    >>> round(design_effect(2000, 0.01), 2)
     20.99
     """
     return 1 + (pixels - 1) * rho

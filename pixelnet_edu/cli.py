@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from pixelnet_edu import presets, runs
+from pixelnet_edu.allocator import keep_freed_memory
 from pixelnet_edu.bench.report import table
 from pixelnet_edu.bench.run import check_writable, run_bench
 from pixelnet_edu.data.catalog import CATALOG
@@ -202,6 +203,7 @@ def _print(scores: dict) -> None:
 
 def main() -> None:
     """Run the command; an error is one line and exit status 2."""
+    keep_freed_memory()
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     if not processes().is_main_process:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -10,7 +10,9 @@ Shapes: B images, N points an image, C channels of all levels together, D output
 h x w cells of one level, R rows of a table: the cells of all images.
 """
 
+import functools
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,8 +56,8 @@ def sample_hypercolumns(features: Sequence[Tensor], points: Tensor, levels: Sequ
     """
     _check_features(features, levels)
     whole = [slice(0, f.shape[2]) for f in features]
-    columns = [_WeightedSum.apply(*reading) for reading in _readings(features, points, levels, whole)]
-    return torch.cat(columns, -1).unflatten(0, points.shape[:2])
+    tables, *places = zip(*_readings(features, points, levels, whole), strict=True)
+    return _WeightedSums.apply(*places, *tables).unflatten(0, points.shape[:2])
 
 
 def project_hypercolumns(
@@ -137,7 +139,7 @@ class ProjectedLevels:
             )
         readings = _readings(self.coarse[0], points, self.coarse[1], self.spans)
         rows = torch.cat([r.rows + first for r, first in zip(readings, self.first_rows, strict=True)], -1)
-        hidden = _WeightedSum.apply(self.table, rows, torch.cat([r.weights for r in readings], -1))
+        hidden = _WeightedSums.apply([rows], [torch.cat([r.weights for r in readings], -1)], self.table)
         if self.fine[0]:
             columns = sample_hypercolumns(self.fine[0], points, self.fine[1]).flatten(0, 1)
             hidden.addmm_(columns.to(hidden.dtype), self.weight.to(hidden.dtype).T)
@@ -198,29 +200,53 @@ def _table(features: Tensor, span: slice) -> Tensor:
     return features[:, :, span].permute(0, 2, 3, 1).flatten(0, 2)
 
 
-class _WeightedSum(torch.autograd.Function):
-    """For each point, the weighted sum of the rows of a table that it reads, (P, C).
+class _WeightedSums(torch.autograd.Function):
+    """For each point, the weighted sums of the rows that it reads of several tables, side by side, (P, C).
 
     The gradient of a row is a weighted sum too: of the points that read the row. Sorted by row, it takes the same
-    operation, which adds in full precision whatever the table holds.
+    operation, which adds in full precision whatever the tables hold.
     """
 
     @staticmethod
-    def forward(ctx, table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-        ctx.save_for_backward(rows, weights)
-        ctx.length = len(table)
-        return F.embedding_bag(rows, table, per_sample_weights=weights.to(table.dtype), mode="sum")
+    def forward(ctx, rows: Sequence[Tensor], weights: Sequence[Tensor], *tables: Tensor) -> Tensor:
+        ctx.places, ctx.shapes = list(zip(rows, weights, strict=True)), [table.shape for table in tables]
+        widths = [table.shape[1] for table in tables]
+        sums = tables[0].new_empty(len(rows[0]), sum(widths))
+        for (members, shares), table, out in zip(ctx.places, tables, sums.split(widths, 1), strict=True):
+            firsts = torch.arange(0, members.numel() + 1, members.shape[1], device=members.device)
+            _sum_rows(table, firsts, members.flatten(), shares.flatten(), out)
+        return sums
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        rows, weights = ctx.saved_tensors
-        order = rows.flatten().argsort(stable=True)
-        readers = rows.flatten().bincount(minlength=ctx.length)
-        weights = weights.flatten()[order].to(gradient.dtype)
-        points, first_reader = order // rows.shape[1], readers.cumsum(0) - readers
-        sums = F.embedding_bag(points, gradient.contiguous(), first_reader, per_sample_weights=weights, mode="sum")
-        return sums, None, None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        gradients, parts = [], gradient.split([width for _, width in ctx.shapes], 1)
+        for (rows, weights), shape, part in zip(ctx.places, ctx.shapes, parts, strict=True):
+            order = rows.flatten().argsort(stable=True)
+            readers = rows.flatten().bincount(minlength=shape[0])
+            firsts = F.pad(readers.cumsum(0), (1, 0))
+            gradients.append(gradient.new_empty(shape))
+            _sum_rows(part, firsts, order // rows.shape[1], weights.flatten()[order], gradients[-1])
+        return None, None, *gradients
+
+
+def _sum_rows(table: Tensor, firsts: Tensor, members: Tensor, weights: Tensor, out: Tensor) -> None:
+    """Write into row i of ``out`` the weighted sum of the rows ``members[firsts[i]:firsts[i + 1]]`` of a table."""
+    weights = weights.to(table.dtype)
+    if table.is_cpu and table.dtype in (torch.float32, torch.float64) and _has_sparse_products():
+        matrix = torch.sparse_csr_tensor(firsts, members, weights, (len(out), len(table)), check_invariants=False)
+        torch.mm(matrix, table, out=out)  # into the columns of the result, where a sum of bags would be copied
+        return
+    out.copy_(F.embedding_bag(members, table.contiguous(), firsts[:-1], per_sample_weights=weights, mode="sum"))
+
+
+@functools.cache
+def _has_sparse_products() -> bool:
+    """Tell whether this torch multiplies sparse matrices on the processor, which takes the library MKL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says, once, that these matrices are in beta
+        torch.eye(1).to_sparse_csr()
+    return torch.backends.mkl.is_available()
 
 
 def dense_hypercolumns(features: Sequence[Tensor], levels: Sequence[Level], size: tuple[int, int]) -> Tensor:

@@ -21,7 +21,7 @@ from pixelnet_edu.allocation import VOID
 from pixelnet_edu.drawing import read_at
 
 UNSURE = 0.7  # a class of less probability is not certain
-BEND = 10.0  # degrees between neighbouring normals from which on a surface is not smooth
+BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth
 UNLIKELY = 0.1  # an edge of less probability is none
 _VOID_COLOR = 0.55
 
@@ -135,7 +135,7 @@ class SurfaceNormals:
         return self.decode(outputs)
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where two unit normals (B, 3, ...) have more than 10 degrees between them, (B, ...) bool."""
+        """Tell where two unit normals (B, 3, ...) have more than 20 degrees between them, (B, ...) bool."""
         return (answers * others).sum(1) < math.cos(math.radians(BEND))
 
     def colors(self, normals: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pixelnet_edu import VGG16, LinearHead, MLPHead, PixelNet, SmallVGG, dense_hypercolumns, sample_hypercolumns
+from pixelnet_edu.heads import Dropout
 
 
 def parameters(module):
@@ -215,3 +216,24 @@ def test_backward_copies_no_slices():
         nodes += [parent for parent, _ in node.next_functions if parent is not None]
     assert "CopySlices" not in names
     assert any("_WeightedSum" in name for name in names)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5])
+def test_dropout_drops_a_share_and_keeps_the_mean(p):
+    torch.manual_seed(0)
+    activations = torch.rand(2000, 501, requires_grad=True)
+    dropped = Dropout(p)(activations)
+    kept = dropped != 0
+    assert abs(float((~kept).float().mean()) - p) < 4 * (p * (1 - p) / kept.numel()) ** 0.5
+    torch.testing.assert_close(dropped, activations * kept / (1 - p), atol=1e-4, rtol=1e-4)
+    (gradient,) = torch.autograd.grad(dropped.sum(), activations)
+    torch.testing.assert_close(gradient, kept / (1 - p), atol=1e-4, rtol=1e-4)
+    neighbours = (kept[:, 1:] & kept[:, :-1]).float().mean()
+    assert abs(float(neighbours) - (1 - p) ** 2) < 0.005  # masks of neighbours know nothing of each other
+
+
+def test_dropout_is_torchs_in_evaluation_and_at_its_ends():
+    ones = torch.ones(9, 9)
+    assert Dropout(0.5).eval()(ones).equal(ones)
+    assert Dropout(0.0)(ones).equal(ones)
+    assert not Dropout(1.0)(ones).any()

@@ -4,6 +4,7 @@ Scores are those of `evaluate`. Computed pixels are counted where they cannot hi
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from pixelnet_edu import presets
-from pixelnet_edu.bench.plans import Plan
+from pixelnet_edu.bench.plans import Plan, Rich
 from pixelnet_edu.bench.report import once, row
 from pixelnet_edu.bench.timing import interleaved
 from pixelnet_edu.data.rooms import RoomScenes
 from pixelnet_edu.evaluation import Task, evaluate, predict_one
+from pixelnet_edu.heads import MLPHead
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.runs import load_run, recorded
+from pixelnet_edu.training import fit
+
+RICH_SCENES, RICH_RATE = 200, 0.02  # rooms to train a rich predictor on, and its learning rate
 
 # task: the score, what one of its units is in the table, how many of those, the kind of ratio, the goal
 SCORES = {
@@ -40,15 +45,24 @@ class AdaptivePredictor(nn.Module):
 
 
 def rooms(task: str, plan: Plan) -> list[dict]:
-    """Compare on rooms, with the recorded network of a task, at its own size and on larger images."""
+    """Compare on rooms: the recorded network of a task, then its backbone with a predictor of the paper's size."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    side, number = plan.large_scenes
-    rows = []
-    for size, scenes in ((recipe.size, plan.scenes), ((side, side), number)):
-        dataset = RoomScenes(size, scenes, seed=1)
-        samples = [dataset[k] for k in range(len(dataset))]
-        rows += compare(f"rooms {size[0]} x {size[1]}, {task}", task, net, problem, samples, plan)
-    return rows
+    dataset = RoomScenes(recipe.size, plan.scenes, seed=1)
+    samples = [dataset[k] for k in range(len(dataset))]
+    rows = compare(f"rooms, {task}", task, net, problem, samples, plan)
+    enriched = enrich(net, problem, recipe, plan.rich)
+    return rows + compare(f"rooms, rich predictor, {task}", task, enriched, problem, samples[: plan.rich.scenes], plan)
+
+
+def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> PixelNet:
+    """Train a richer predictor on the fixed backbone of a network, on the data that the network was trained on."""
+    backbone = net.backbone.requires_grad_(False)
+    torch.manual_seed(0)
+    enriched = PixelNet(backbone, MLPHead(backbone.hypercolumn_channels, problem.num_outputs, rich.hidden))
+    config = replace(recipe.training, steps=rich.steps, learning_rate=RICH_RATE, evaluate_every=0)
+    scenes = RoomScenes(recipe.size, RICH_SCENES, seed=0)
+    fit(enriched, problem, scenes, presets.build_sampler(recipe), config, progress=False)
+    return enriched
 
 
 def camvid_run(run: Path, root: Path | None) -> tuple[PixelNet, Task, torch.utils.data.Dataset]:

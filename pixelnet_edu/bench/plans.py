@@ -28,6 +28,25 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Rich:
+    """A richer predictor for a trained backbone.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of its hidden layers.
+    steps : int
+        Steps of its training, the backbone held fixed.
+    scenes : int
+        Images that it predicts.
+    """
+
+    hidden: tuple[int, ...]
+    steps: int
+    scenes: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """The sizes of a whole bench.
 
@@ -41,8 +60,8 @@ class Plan:
         Height and width of the five label maps to sample from.
     scenes : int
         Images that adaptive prediction is scored on, of the size that the network was trained on.
-    large_scenes : (int, int)
-        Side and number of larger ones, which the same networks predict too.
+    rich : Rich
+        The predictor of the paper's size that the same backbones get, too.
     seconds : float
         About how long the sides of one ratio take turns; three rounds are taken anyway.
     curve_seconds : float
@@ -55,7 +74,7 @@ class Plan:
     matrix: int
     labels: tuple[int, int]
     scenes: int
-    large_scenes: tuple[int, int]
+    rich: Rich
     seconds: float
     curve_seconds: float
     curves: tuple[Curve, ...]
@@ -71,7 +90,7 @@ FULL = Plan(
     matrix=4096,
     labels=(480, 480),
     scenes=40,
-    large_scenes=(384, 8),
+    rich=Rich((4096, 4096), steps=60, scenes=8),
     seconds=20,
     curve_seconds=60,
     curves=(
@@ -88,7 +107,7 @@ QUICK = Plan(
     matrix=256,
     labels=(64, 64),
     scenes=2,
-    large_scenes=(112, 1),
+    rich=Rich((32, 32), steps=2, scenes=1),
     seconds=0.1,
     curve_seconds=5,
     curves=(

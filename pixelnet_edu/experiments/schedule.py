@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from tqdm.auto import tqdm
 
+from pixelnet_edu.allocator import keep_freed_memory
 from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments.design import vary
@@ -82,6 +83,7 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
 def _join(steps) -> None:
     """Take over, in a new process, the counter of steps that all share."""
     global _steps
+    keep_freed_memory()
     _steps = steps
 
 

@@ -8,21 +8,37 @@ BIN := .venv/bin
 READY := .venv/ready
 UNFINISHED := .venv/unfinished
 SITE := _build/html
+SOLUTIONS := yes
+COURSE := _build/without-solutions
+COURSE_SOURCE := _build/source-without-solutions
+COMPARE := $(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	--nbval-cell-timeout 120
+CHAPTERS := book
 PORT := 8000
 WORDS := --ignore-words-list=gool,ois,strat,trough,winn
 PICTURES := --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
 
-.PHONY: help book serve test notebooks bench lint format lock clean
+.PHONY: help book serve test notebooks elsewhere bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | \
 		while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
 
-book: $(READY) ## build the book, every warning an error, and check the built pages
+book: $(READY) ## build the book and check its pages (SOLUTIONS=no: a copy for a course, without solutions)
+ifeq ($(SOLUTIONS),yes)
 	$(BIN)/jupyter-book build book -W --keep-going
 	$(BIN)/python book/_tools/check_site.py $(SITE)
 	@echo "The book is built: open $(SITE)/index.html, or run 'make serve'."
+else ifeq ($(SOLUTIONS),no)
+	$(BIN)/python book/_tools/without_solutions.py
+	$(BIN)/jupyter-book build $(COURSE_SOURCE)/book -W --keep-going
+	rm -rf $(COURSE) && mv $(COURSE_SOURCE)/_build/html $(COURSE)
+	$(BIN)/python book/_tools/check_site.py --without-solutions $(COURSE)
+	@echo "The book without solutions is built: open $(COURSE)/index.html. Its notebooks are in _build/notebooks-without-solutions."
+else
+	@echo "book: found SOLUTIONS=$(SOLUTIONS), expected yes or no" >&2; exit 1
+endif
 
 serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 	@test -f $(SITE)/index.html || { echo "serve: found no $(SITE)/index.html: run 'make book' first" >&2; exit 1; }
@@ -31,11 +47,15 @@ serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 
 test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
 	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules tests pixelnet_edu
-	$(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-current-env \
-		--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 120 book
+	$(COMPARE) book
 
 notebooks: $(READY) ## execute every chapter and store it with its outputs
 	$(BIN)/python book/_tools/run_notebooks.py
+	$(BIN)/python book/_tools/objectives.py
+
+elsewhere: $(READY) ## compare every chapter as another machine runs it: one thread, plain instructions
+	OMP_NUM_THREADS=1 $(COMPARE) $(CHAPTERS)
+	ATEN_CPU_CAPABILITY=default $(COMPARE) $(CHAPTERS)
 
 bench: $(READY) ## measure speed and memory against the obvious way, ten minutes
 	$(BIN)/pixelnet bench
@@ -51,6 +71,7 @@ format: $(READY) ## bring code and notebooks into their normal form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/python book/_tools/normal_form.py
+	$(BIN)/python book/_tools/objectives.py
 
 lock: $(READY) ## pin the newest requirements again
 	$(BIN)/python -m pip install --quiet uv

@@ -16,6 +16,12 @@ def pages(book: Path = BOOK) -> list[str]:
     return list(_files(yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))))
 
 
+def parts(book: Path = BOOK) -> list[tuple[str, list[str]]]:
+    """Return the captions of the book's parts, and the pages of each."""
+    toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
+    return [(part.get("caption", ""), list(_files(part))) for part in toc.get("parts", [])]
+
+
 def _files(entry) -> Iterator[str]:
     """Walk the table of contents, parents before children."""
     if isinstance(entry, list):

@@ -3,7 +3,7 @@
     python book/_tools/check_notebooks.py [NOTEBOOK ...]
 
 One line for each finding: the notebook, the cell, what was found and what to do. The rules are explained for authors in
-CONTRIBUTING.md.
+CONTRIBUTING.md. Without a path every chapter is checked, and whether the page of the objectives is up to date.
 """
 
 import argparse
@@ -13,8 +13,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import lessons
 import nbformat
+import objectives
 from chapters import chosen, shown
+from lessons import Finding
 from normal_form import WIDGET_STATE, dump
 
 EXEMPT = "nbval-ignore-output"
@@ -26,8 +29,6 @@ MACHINE_PATH = re.compile(
 )
 FILE_NAME = re.compile(r"[\\/]|\.(png|svg|jpe?g|webp)$", re.IGNORECASE)
 
-Finding = tuple[int, str]  # the cell's number, from 1 (0: the notebook as a whole), and what is wrong
-
 
 def check(path: Path) -> list[str]:
     """Return a line for each rule that a stored notebook breaks."""
@@ -36,7 +37,7 @@ def check(path: Path) -> list[str]:
     findings = [*_file(path, notebook), *_colab_cell(cells), *_exemptions(cells), *_widgets(notebook)]
     for number, cell in cells:
         findings += [(number, text) for text in (*_source(cell), *_outputs(cell), *_pictures(cell))]
-    findings += _repeated_alts(cells)
+    findings += [*_repeated_alts(cells), *lessons.findings(path, notebook)]
     return [f"{shown(path)}: {f'cell {n}: ' if n else ''}{text}" for n, text in sorted(findings)]
 
 
@@ -158,7 +159,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Check the named notebooks, or every chapter; the status is 1 where there is a finding."""
     parser = argparse.ArgumentParser(description="Check stored chapters.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: every chapter of the table of contents")
-    findings = [line for path in chosen(parser.parse_args(arguments).notebooks) for line in check(path)]
+    named = parser.parse_args(arguments).notebooks
+    findings = [line for path in chosen(named) for line in check(path)]
+    if not named:
+        findings += objectives.stale()
     print(*findings, sep="\n", end="\n" if findings else "")
     return int(bool(findings))
 

@@ -19,6 +19,7 @@ from chapters import chosen, shown
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 CELL_KEYS = ("cellView", "mystnb", "slideshow", "tags")
+OBJECTIVE_KEYS = ("objective", "section", "exercise", "question")  # what serves each objective; lessons.py checks it
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 
@@ -27,8 +28,10 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook in normal form; the argument is left as it was."""
     notebook = _number_widgets(notebook)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    widgets = notebook.metadata.get("widgets")
+    widgets, objectives = notebook.metadata.get("widgets"), notebook.metadata.get("objectives")
     notebook.metadata = {"kernelspec": dict(KERNEL), "language_info": dict(LANGUAGE)}
+    if objectives:
+        notebook.metadata["objectives"] = [{key: o[key] for key in OBJECTIVE_KEYS if key in o} for o in objectives]
     if widgets and widgets.get(WIDGET_STATE, {}).get("state"):
         notebook.metadata["widgets"] = widgets
     notebook = nbformat.from_dict(notebook)

@@ -6,6 +6,8 @@ import nbformat
 from nbformat import v4
 from normal_form import WIDGET_STATE, dump
 
+from pixelnet_edu.widgets import Question, Quiz
+
 COLAB = 'import sys\n\nif "google.colab" in sys.modules:\n    pass'
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -32,12 +34,56 @@ def chapter(*cells) -> nbformat.NotebookNode:
     return v4.new_notebook(cells=[v4.new_markdown_cell("# A chapter"), colab_cell(), *cells])
 
 
+OPENING = """# A chapter
+
+1. count pixels;
+2. draw some of them;
+3. say why.
+
+Time: 1 minute."""
+KINDS = ("recall", "apply", "extend", "break it")
+QUESTIONS = [Question(f"{n} + {n}?", [n, 2 * n, 3 * n], 2 * n, "Count.") for n in (1, 2, 3)]
+
+
+def teach(notebook) -> nbformat.NotebookNode:
+    """Add to a notebook what every chapter has: objectives, a section, four exercises with solutions, and a quiz."""
+    notebook.cells[0].source = OPENING
+    notebook.cells.append(v4.new_markdown_cell("## Count\n\nOne, two.\n\n## Check yourself\n\n## Exercises"))
+    for number, kind in enumerate(KINDS, start=1):
+        text = v4.new_markdown_cell(f"**Exercise {number} ({kind}).** How many? Set `answer`.")
+        notebook.cells += [text, start(number), solution(number)]
+    texts = ["count pixels;", "draw some of them;", "say why."]
+    notebook.metadata["objectives"] = [
+        {"objective": text, "section": "Count", "exercise": n, "question": n} for n, text in enumerate(texts, start=1)
+    ]
+    return with_widgets(notebook, {"e" * 32: quiz_state()})
+
+
+def start(number: int) -> nbformat.NotebookNode:
+    """Make the cell in which an exercise is begun."""
+    source = f'answer = ...\ncheck("Exercise {number}", answer, {number});'
+    return code(source, f"Exercise {number}: your turn - set your answer.\n")
+
+
+def solution(number: int, verdict: str = "right.") -> nbformat.NotebookNode:
+    """Make the folded cell that solves an exercise."""
+    source = f'# Solution {number}\ncheck("Exercise {number}", {number}, {number});'
+    return code(source, f"Exercise {number}: {verdict}\n", tags=("solution", "hide-cell"), cellView="form")
+
+
+def quiz_state(questions=QUESTIONS) -> dict:
+    """Return the stored state of a quiz."""
+    state = {"_anywidget_id": "pixelnet_edu.widgets.quiz.Quiz", "_esm": str(Quiz._esm), "_css": str(Quiz._css)}
+    return state | {"questions": [question.state() for question in questions]}
+
+
 def with_widgets(notebook, states: dict[str, dict]) -> nbformat.NotebookNode:
-    """Store widget states, in this order, with a notebook."""
+    """Store widget states, in this order, with a notebook, after those that it has."""
     models = {
         name: {"model_name": "AnyModel", "model_module": "anywidget", "model_module_version": "~0.9.*", "state": state}
         for name, state in states.items()
     }
+    models = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}) | models
     notebook.metadata["widgets"] = {WIDGET_STATE: {"version_major": 2, "version_minor": 0, "state": models}}
     return notebook
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chapters import notebooks, pages, source
+from chapters import notebooks, pages, parts, source
 
 import pixelnet_edu
 
@@ -34,6 +34,7 @@ def book(tmp_path):
 def test_pages_come_in_reading_order(book):
     assert pages(book) == ["index", "one/a", "one/b", "two/c"]
     assert [path.name for path in notebooks(book)] == ["a.ipynb", "c.ipynb"]
+    assert parts(book) == [("One", ["one/a", "one/b"]), ("Two", ["two/c"])]
 
 
 def test_a_page_without_a_file_is_one_clear_line(book):

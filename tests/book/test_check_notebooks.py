@@ -6,7 +6,7 @@ import pytest
 from check_notebooks import check, main
 from nbformat import v4
 from normal_form import dump
-from notebook_maker import chapter, code, picture, store, with_widgets
+from notebook_maker import chapter, code, picture, store, teach, with_widgets
 
 ALT = {"image": {"alt": "A red square."}}
 
@@ -14,7 +14,7 @@ ALT = {"image": {"alt": "A red square."}}
 def good_chapter():
     noisy = code("print(time())", "12.3\n", tags=("nbval-ignore-output",))
     compared = [code(f"print({n})", f"{n}\n") for n in range(7)]
-    return chapter(noisy, code("assert time() > 0"), code("plot()", picture(), mystnb=ALT), *compared)
+    return teach(chapter(noisy, code("assert time() > 0"), code("plot()", picture(), mystnb=ALT), *compared))
 
 
 def error(name="ValueError"):
@@ -75,7 +75,7 @@ def test_addresses_are_no_machine_paths(tmp_path):
 
 
 def test_a_chapter_that_was_not_executed_is_found(tmp_path):
-    assert "stored without outputs" in check(store(tmp_path / "a.ipynb", chapter(code("print(1)"))))[0]
+    assert "stored without outputs" in "\n".join(check(store(tmp_path / "a.ipynb", chapter(code("print(1)")))))
     notebook = good_chapter()
     notebook.cells[-1].execution_count = None
     assert "not executed" in check(store(tmp_path / "a.ipynb", notebook))[0]
@@ -101,6 +101,21 @@ def test_another_form_is_found(tmp_path):
     raw["cells"][0]["metadata"] = {"collapsed": True}
     path.write_text(json.dumps(raw))
     assert "not in normal form" in check(path)[0]
+
+
+def test_a_stale_page_of_objectives_is_found_where_all_chapters_are_checked(tmp_path, monkeypatch, capsys):
+    path = store(tmp_path / "a.ipynb", good_chapter())
+    monkeypatch.setattr("check_notebooks.chosen", lambda paths: [path])
+    monkeypatch.setattr("objectives.stale", lambda: ["objectives.md: stale"])
+    assert main([str(path)]) == 0
+    assert main([]) == 1
+    assert capsys.readouterr().out == "objectives.md: stale\n"
+
+
+def test_what_a_chapter_teaches_is_checked(tmp_path):
+    notebook = good_chapter()
+    del notebook.metadata["objectives"]
+    assert "no objectives" in check(store(tmp_path / "a.ipynb", notebook))[0]
 
 
 def test_an_old_script_of_a_widget_is_found(tmp_path, monkeypatch):

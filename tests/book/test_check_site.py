@@ -82,3 +82,57 @@ def test_a_dead_link_is_found(site, body, message):
 def test_a_folder_without_a_book_is_one_clear_line(tmp_path, capsys):
     assert main([str(tmp_path)]) == 1
     assert "found no index.html" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "body", ["<p>See [one][two].</p>", "<li>[one](two.html)</li>", "<p><img src='a.png'>a [x][]</p>"]
+)
+def test_markdown_that_became_no_link_is_found(site, body):
+    (site / "part" / "a.png").touch()
+    page(site / "part" / "one.html", body=body)
+    assert "which became no link" in findings(site)[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<pre>a[0][1] <span>b</span> [x](y)</pre>",
+        "<p><code>a[k][j]</code> and <code>f[x](y)</code></p>",
+        "<span class='math'>\\(a[i][j]\\)</span>",
+        "<p>the pixels [0, 1] (and [2, 3])</p>",
+        "<script>x[0][1] = [a](b)</script>",
+    ],
+)
+def test_code_and_formulas_are_no_left_over_markdown(site, body):
+    page(site / "part" / "one.html", body=body)
+    assert findings(site) == []
+
+
+def test_text_after_code_is_looked_at_again(site):
+    page(site / "part" / "one.html", body="<p><code>a[0][1]</code><pre><b>x</b></pre> [one][two]</p>")
+    assert len(findings(site)) == 1
+
+
+NOTEBOOK = '{"cells": [{"metadata": {"tags": ["%s"]}}]}'
+COLAB = "https://colab.research.google.com/github/a/b/blob/main/book/c.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("body", "tag", "message"),
+    [
+        ("<div class='cell tag_solution docutils'>1</div>", "x", "part/one.html: shows a solution"),
+        (f"<a href='{COLAB}'>Colab</a>", "x", "c.ipynb leads to a notebook with solutions"),
+        ("<a href='https://github.com/a/b/blob/main/c.ipynb?plain=1'>x</a>", "x", "leads to a notebook with solutions"),
+        ("", "solution", "_sources/part/one.ipynb: has a cell tagged solution"),
+        ("", "facilitator", "_sources/part/one.ipynb: has a cell tagged facilitator"),
+        ("<a href='https://github.com/a/b/issues'>x</a> <a href='https://colab.research.google.com'>y</a>", "x", ""),
+    ],
+)
+def test_a_solution_in_a_book_without_them_is_found(site, capsys, monkeypatch, body, tag, message):
+    monkeypatch.setattr("check_site.pages", lambda: ["index", "part/one"])
+    page(site / "part" / "one.html", body=body)
+    (site / "_sources" / "part").mkdir(parents=True)
+    (site / "_sources" / "part" / "one.ipynb").write_text(NOTEBOOK % tag)
+    assert main([str(site)]) == 0
+    assert main(["--without-solutions", str(site)]) == int(bool(message))
+    assert message in capsys.readouterr().out

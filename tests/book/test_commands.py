@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_PYTHON = """#!/bin/sh
@@ -42,7 +43,45 @@ def log(project):
 
 def test_make_alone_lists_every_command(project):
     listed = {line.split()[1] for line in make(project).stdout.splitlines()}
-    assert listed >= {"book", "serve", "test", "notebooks", "lint", "format", "lock", "clean"}
+    assert listed >= {"book", "serve", "test", "notebooks", "elsewhere", "lint", "format", "lock", "clean"}
+
+
+def test_a_book_is_built_with_solutions_or_without():
+    lines = {answer: dry_run("book", f"SOLUTIONS={answer}") for answer in ("yes", "no")}
+    assert dry_run("book") == lines["yes"]
+    assert "jupyter-book build book -W --keep-going" in lines["yes"]
+    assert "without" not in lines["yes"]
+    steps = [
+        "without_solutions.py",
+        "build _build/source-without-solutions/book -W",
+        "check_site.py --without-solutions",
+    ]
+    assert [step for step in steps if step not in lines["no"]] == []
+    assert "found SOLUTIONS=perhaps, expected yes or no" in dry_run("book", "SOLUTIONS=perhaps")
+
+
+def test_chapters_are_compared_with_one_thread_and_with_plain_instructions():
+    one_thread, plain = [line for line in dry_run("elsewhere").splitlines() if "--nbval" in line]
+    assert one_thread.startswith("OMP_NUM_THREADS=1 ")
+    assert plain.startswith("ATEN_CPU_CAPABILITY=default ")
+
+
+def test_the_page_of_the_objectives_follows_its_chapters():
+    for command in ("notebooks", "format"):
+        assert dry_run(command).splitlines()[-1].endswith("python book/_tools/objectives.py")
+
+
+def test_another_machine_is_tried_every_week():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "elsewhere.yml").read_text())
+    assert workflow[True]["schedule"]  # YAML reads the key `on` as a truth value
+    assert "make PYTHON=python elsewhere" in [step.get("run") for step in workflow["jobs"]["elsewhere"]["steps"]]
+
+
+def dry_run(*arguments):
+    """Return the commands that make would run, each in one line, in this project."""
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/ready", *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return result.stdout.replace("\\\n", " ")
 
 
 def test_set_up_happens_once(project):

@@ -96,3 +96,13 @@ def test_the_command_mends_a_file_once(tmp_path, capsys):
     assert "brought into normal form" in capsys.readouterr().out
     main([str(path)])
     assert capsys.readouterr().out == ""
+
+
+def test_objectives_and_the_facilitators_tag_are_kept():
+    objective = {"question": 2, "exercise": 1, "section": "Count", "objective": "count"}
+    notebook = chapter(code("print(1)", "1\n"), v4.new_markdown_cell("Ask.", metadata={"tags": ["facilitator"]}))
+    notebook.metadata["objectives"] = [objective | {"mine": 1}]
+    result = nbformat.reads(dump(notebook).decode(), as_version=4)
+    assert result.metadata["objectives"] == [objective]
+    assert result.cells[-1].metadata.tags == ["facilitator"]
+    assert "objectives" not in normalise(chapter()).metadata

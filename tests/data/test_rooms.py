@@ -200,6 +200,17 @@ def test_intersections_equal_marching_along_rays():
                 assert np.abs(far[n] - distances[::-1][inside[:, ::-1].argmax(1)])[clear].max(initial=0) < 0.006
 
 
+def test_a_ray_along_a_face_of_a_turned_box_has_numbers():
+    boxes = torch.tensor([[0.0, 0, 0, 1, 1, 1, 0.5, 0.5]])[..., None]  # the two products of a ray x = z cancel exactly
+    rounds = torch.tensor([[9.0, 0, 9, 1, 1, 0]])[..., None]
+    directions = torch.tensor([[1.0, 0.1, 1.0], [1.0, 0.1, -1.0]]).T[None]
+    for height, met in ((0.0, True), (3.0, False)):
+        near, far = intersect(boxes, rounds, torch.tensor([[-4.0, height, -4.0]]), directions)
+        assert near.isfinite().all()
+        assert far.isfinite().all()
+        assert (near[0, 0, 0] < far[0, 0, 0]) == met
+
+
 def test_another_size_shows_the_same_room():
     small, large = RoomScenes(50, seed=1), RoomScenes(150, seed=1)
     for i in range(10):

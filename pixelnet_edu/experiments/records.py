@@ -166,15 +166,19 @@ def made_with() -> dict:
 
 
 def _commit() -> str | None:
-    """Describe the commit of the package's own repository; None where it was installed without one."""
+    """Name the commit of the package's own repository, "-dirty" where its code was changed since; None without one."""
     package = Path(__file__).parents[1]
     if not (package.parent / ".git").exists():
         return None
-    command = ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=12"]
+    commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--", "*.py"])
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        commit, changes = (
+            subprocess.run(["git", "-C", str(package), *c], capture_output=True, text=True, check=True).stdout.strip()
+            for c in commands
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{commit}-dirty" if changes else commit
 
 
 def _checksum(content: dict) -> str:

@@ -45,13 +45,22 @@ class AdaptivePredictor(nn.Module):
 
 
 def rooms(task: str, plan: Plan) -> list[dict]:
-    """Compare on rooms: the recorded network of a task, then its backbone with a predictor of the paper's size."""
+    """Compare on rooms, with the recorded network of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    dataset = RoomScenes(recipe.size, plan.scenes, seed=1)
-    samples = [dataset[k] for k in range(len(dataset))]
-    rows = compare(f"rooms, {task}", task, net, problem, samples, plan)
-    enriched = enrich(net, problem, recipe, plan.rich)
-    return rows + compare(f"rooms, rich predictor, {task}", task, enriched, problem, samples[: plan.rich.scenes], plan)
+    return compare(f"rooms, {task}", task, net, problem, _scenes(recipe.size, plan.scenes), plan)
+
+
+def rich_rooms(task: str, plan: Plan) -> list[dict]:
+    """Compare on rooms, with a predictor of the paper's size on the recorded backbone of a task."""
+    recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
+    net = enrich(net, problem, recipe, plan.rich)
+    return compare(f"rooms, rich predictor, {task}", task, net, problem, _scenes(recipe.size, plan.rich.scenes), plan)
+
+
+def _scenes(size: tuple[int, int], number: int) -> list[dict]:
+    """Render rooms that no recorded network was trained on."""
+    dataset = RoomScenes(size, number, seed=1)
+    return [dataset[k] for k in range(number)]
 
 
 def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> PixelNet:

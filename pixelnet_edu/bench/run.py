@@ -79,6 +79,7 @@ def _parts(plan: Plan, photographs: tuple | None) -> dict[str, Callable[[], list
     )
     parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in measures}
     parts |= {f"adaptive {task}": partial(adaptive.rooms, task, plan) for task in TASKS}
+    parts |= {f"rich {task}": partial(adaptive.rich_rooms, task, plan) for task in ("segmentation", "normals")}
     return parts | ({"adaptive camvid": partial(adaptive.camvid, *photographs, plan)} if photographs else {})
 
 

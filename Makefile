@@ -57,7 +57,7 @@ elsewhere: $(READY) ## compare every chapter as another machine runs it: one thr
 	OMP_NUM_THREADS=1 $(COMPARE) $(CHAPTERS)
 	ATEN_CPU_CAPABILITY=default $(COMPARE) $(CHAPTERS)
 
-bench: $(READY) ## measure speed and memory against the obvious way, ten minutes
+bench: $(READY) ## measure speed and memory against the obvious way, half an hour
 	$(BIN)/pixelnet bench
 
 lint: $(READY) ## style and spelling, and the form of the notebooks

@@ -24,7 +24,7 @@ RECORD_BYTES = 1 << 18  # more than a record ever has
 
 
 def run_bench(quick: bool = False, camvid: Path | None = None, root: Path | None = None, progress: bool = True) -> dict:
-    """Measure speed and memory on this machine: about ten minutes on two cores.
+    """Measure speed and memory on this machine: about half an hour on two cores.
 
     Parameters
     ----------

@@ -198,8 +198,8 @@ def read_frames(root: str | Path) -> Frames:
     if len(sizes) > 1:
         raise ValueError(f"{root}: found frames of sizes {sorted(sizes)}, expected one size; take the original files")
     sequences, numbers = zip(*places, strict=True)
-    stacked = torch.cat(thumbnails), torch.stack(labels)
-    return Frames(*stacked, list(sequences), torch.tensor(numbers), torch.tensor(is_test))
+    numbers, is_test = torch.tensor(numbers), torch.tensor(is_test)
+    return Frames(torch.cat(thumbnails), torch.stack(labels), list(sequences), numbers, is_test)
 
 
 def measure(frames: Frames) -> dict:
@@ -219,11 +219,10 @@ def measure(frames: Frames) -> dict:
         "every_fifth_of_train": _scores(frames, ~others.expand(number, -1), fifth),
         "gaps": [],
     }
-    everyone = torch.ones(number, dtype=torch.bool)
     for gap in (*GAPS, None):
         allowed = allowed_by_gap(frames.sequences, frames.numbers, gap)
         seconds = None if gap is None else gap / FRAMES_PER_SECOND
-        result["gaps"].append({"seconds": seconds} | _scores(frames, allowed, everyone))
+        result["gaps"].append({"seconds": seconds} | _scores(frames, allowed, torch.ones(number, dtype=torch.bool)))
     return result
 
 
@@ -260,24 +259,13 @@ def _scores(frames: Frames, allowed: Tensor, is_tested: Tensor, seed: int = 0) -
 
 
 def make_record(root: str | Path) -> dict:
-    """Measure CamVid at ``root`` and say what was measured with which versions.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `read_frames`.
-    """
+    """Measure CamVid at ``root`` and say what was measured with which versions; errors as of `read_frames`."""
     frames = read_frames(root)
     counts = {"train": Counter(), "test": Counter()}
     for name, test in zip(frames.sequences, frames.is_test.tolist(), strict=True):
         counts["test" if test else "train"][name] += 1
-    about = {
-        "experiment": "leak",
-        "data": "camvid",
-        "size": list(frames.labels.shape[1:]),
-        "thumbnail": list(THUMBNAIL),
-        "frames": {split: dict(found) for split, found in counts.items()},
-    }
+    about = {"experiment": "leak", "data": "camvid", "size": list(frames.labels.shape[1:])}
+    about |= {"thumbnail": list(THUMBNAIL), "frames": {split: dict(found) for split, found in counts.items()}}
     return about | measure(frames) | provenance()
 
 

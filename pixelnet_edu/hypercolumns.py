@@ -211,7 +211,8 @@ class _WeightedSums(torch.autograd.Function):
     def forward(ctx, rows: Sequence[Tensor], weights: Sequence[Tensor], *tables: Tensor) -> Tensor:
         ctx.places, ctx.shapes = list(zip(rows, weights, strict=True)), [table.shape for table in tables]
         widths = [table.shape[1] for table in tables]
-        sums = tables[0].new_empty(len(rows[0]), sum(widths))
+        dtype = functools.reduce(torch.promote_types, (table.dtype for table in tables))
+        sums = tables[0].new_empty(len(rows[0]), sum(widths), dtype=dtype)
         for (members, shares), table, out in zip(ctx.places, tables, sums.split(widths, 1), strict=True):
             firsts = torch.arange(0, members.numel() + 1, members.shape[1], device=members.device)
             _sum_rows(table, firsts, members.flatten(), shares.flatten(), out)
@@ -233,7 +234,8 @@ class _WeightedSums(torch.autograd.Function):
 def _sum_rows(table: Tensor, firsts: Tensor, members: Tensor, weights: Tensor, out: Tensor) -> None:
     """Write into row i of ``out`` the weighted sum of the rows ``members[firsts[i]:firsts[i + 1]]`` of a table."""
     weights = weights.to(table.dtype)
-    if table.is_cpu and table.dtype in (torch.float32, torch.float64) and _has_sparse_products():
+    exact = table.dtype == out.dtype and table.dtype in (torch.float32, torch.float64)
+    if table.is_cpu and exact and _has_sparse_products():
         matrix = torch.sparse_csr_tensor(firsts, members, weights, (len(out), len(table)), check_invariants=False)
         torch.mm(matrix, table, out=out)  # into the columns of the result, where a sum of bags would be copied
         return

@@ -215,3 +215,29 @@ def test_half_precision_gradients_are_added_in_full_precision():
 def test_no_points_give_no_rows():
     features, linear = [torch.randn(2, 3, 4, 4)], torch.nn.Linear(3, 5)
     assert project_hypercolumns(features, torch.zeros(2, 0, 2), [Level(3, 8, 3.5)], linear).shape == (0, 5)
+
+
+def read_with_gradients(features, points, dtypes):
+    """Return hypercolumns and the gradients of the maps, each map of its own precision."""
+    maps = [f.to(dtype).requires_grad_() for f, dtype in zip(features, dtypes, strict=True)]
+    columns = sample_hypercolumns(maps, points, VGG_LEVELS)
+    return [columns.detach(), *torch.autograd.grad(columns.square().sum(), maps)]
+
+
+def test_without_sparse_products_the_numbers_are_the_same(monkeypatch):
+    features, points = random_case(37, 41, 50, seed=0)
+    found = read_with_gradients(features, points, [torch.float64] * 6)
+    monkeypatch.setattr(hypercolumns, "_has_sparse_products", lambda: False)
+    for one, other in zip(found, read_with_gradients(features, points, [torch.float64] * 6), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("coarse", "fine"), [(torch.bfloat16, torch.float32), (torch.float32, torch.float64)])
+def test_levels_of_two_precisions_are_read_in_the_finer(coarse, fine):
+    features, points = random_case(37, 41, 50, seed=0)
+    features = [f.bfloat16().to(fine) for f in features]  # numbers that both precisions hold
+    mixed = read_with_gradients(features, points.to(fine), [coarse, fine] * 3)
+    plain = read_with_gradients(features, points.to(fine), [fine] * 6)
+    assert mixed[0].dtype == fine
+    assert [g.dtype for g in mixed[1:]] == [coarse, fine] * 3
+    torch.testing.assert_close(mixed[0], plain[0], atol=0.05, rtol=0.02)

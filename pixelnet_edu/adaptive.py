@@ -105,15 +105,21 @@ def _enlarge(outputs: Tensor, computed: Tensor, size: tuple[int, int]) -> tuple[
 
 
 def _settle(read, outputs: Tensor, computed: Tensor, image: Tensor, task, spacing: int) -> None:
-    """Compute, in place, the interpolated nodes that disagree with a neighbour, until none is left."""
-    answers = task.answers(outputs)
+    """Compute, in place, the interpolated nodes that disagree with a neighbour, until none is left.
+
+    After the first round few are left, and a round costs more than its nodes: their neighbours are computed with them.
+    """
+    answers, first = task.answers(outputs), True
     while True:
         wanted = _disputed(answers, task) & ~computed
         if not wanted.any():
             return
+        if not first:
+            wanted = (F.max_pool2d(wanted[None].float(), 3, 1, 1)[0] > 0) & ~computed
         found = read(_points(wanted, image, spacing)).T[None]
         outputs[..., wanted], answers[..., wanted] = found, task.answers(found)
         computed |= wanted
+        first = False
 
 
 def _disputed(answers: Tensor, task) -> Tensor:

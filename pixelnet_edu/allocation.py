@@ -75,12 +75,11 @@ def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     >>> count_strata(torch.tensor([[[0, 1, 1, 255]]])).tolist()
     [[1, 2]]
     """
-    strata = strata.int()
     lowest, highest = (int(value) for value in strata.aminmax())
     if lowest < 0 or highest > VOID:
         _refuse(lowest if lowest < 0 else highest, num_strata or VOID)
     images = torch.arange(len(strata), dtype=torch.int32, device=strata.device).view(-1, 1, 1)
-    group = strata + ((VOID + 1) * images)  # a number for each value in each image, counted in one pass
+    group = strata.to(torch.int32, copy=True).add_((VOID + 1) * images)  # a number for each value in each image
     counts = group.flatten().bincount(minlength=(VOID + 1) * len(strata)).view(-1, VOID + 1)[:, :VOID]
     present = counts.any(0).nonzero().flatten()
     largest = int(present[-1]) if len(present) else 0

@@ -51,7 +51,7 @@ def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.
     limits[:, : share.shape[1]] = (256 * share).ceil().clamp(max=255).to(torch.uint8)
     limit = limits.gather(1, strata.flatten(1)).flatten()
     candidates = (_random_bytes(limit, generator) < limit).nonzero().squeeze(1)
-    group = strata.flatten()[candidates] + candidates // strata[0].numel() * share.shape[1]
+    group = strata.flatten().index_select(0, candidates) + candidates // strata[0].numel() * share.shape[1]
     key, order = ((group << KEY_BITS) + _random_keys(candidates, generator)).sort()
     group = key >> KEY_BITS
     sizes = group.bincount(minlength=quotas.numel())

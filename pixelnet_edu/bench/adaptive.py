@@ -22,7 +22,7 @@ from pixelnet_edu.model import PixelNet
 from pixelnet_edu.runs import load_run, recorded
 from pixelnet_edu.training import fit
 
-RICH_SCENES, RICH_RATE = 200, 0.02  # rooms to train a rich predictor on, and its learning rate
+RICH_SCENES, RICH_RATE = 200, 0.05  # rooms to train a rich predictor on, and its learning rate
 
 # task: the score, what one of its units is in the table, how many of those, the kind of ratio, the goal
 SCORES = {
@@ -68,7 +68,8 @@ def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> 
     backbone = net.backbone.requires_grad_(False)
     torch.manual_seed(0)
     enriched = PixelNet(backbone, MLPHead(backbone.hypercolumn_channels, problem.num_outputs, rich.hidden))
-    config = replace(recipe.training, steps=rich.steps, learning_rate=RICH_RATE, evaluate_every=0)
+    few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
+    config = replace(recipe.training, learning_rate=RICH_RATE, **few)
     scenes = RoomScenes(recipe.size, RICH_SCENES, seed=0)
     fit(enriched, problem, scenes, presets.build_sampler(recipe), config, progress=False)
     return enriched

@@ -35,14 +35,15 @@ class Rich:
     ----------
     hidden : tuple of int
         Widths of its hidden layers.
-    steps : int
-        Steps of its training, the backbone held fixed.
+    steps, points : int
+        Steps of its training, the backbone held fixed, and points of an image in each.
     scenes : int
         Images that it predicts.
     """
 
     hidden: tuple[int, ...]
     steps: int
+    points: int
     scenes: int
 
 
@@ -90,7 +91,7 @@ FULL = Plan(
     matrix=4096,
     labels=(480, 480),
     scenes=40,
-    rich=Rich((4096, 4096), steps=60, scenes=8),
+    rich=Rich((4096, 4096), steps=400, points=100, scenes=8),
     seconds=20,
     curve_seconds=60,
     curves=(
@@ -107,7 +108,7 @@ QUICK = Plan(
     matrix=256,
     labels=(64, 64),
     scenes=2,
-    rich=Rich((32, 32), steps=2, scenes=1),
+    rich=Rich((32, 32), steps=2, points=50, scenes=1),
     seconds=0.1,
     curve_seconds=5,
     curves=(

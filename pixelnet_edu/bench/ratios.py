@@ -54,19 +54,37 @@ def training_step(plan: Plan) -> list[dict]:
         "product": lambda: matrix @ matrix,
     }
     if has_fast_bf16():
-        sides["bf16"] = partial(workloads.bf16_step, setup)
+        sides |= _in_bf16(setup, matrix)
     times = interleaved(sides, 3 * plan.seconds)
     cost = step_cost(setup.net.backbone, setup.net.head, plan.step.size, plan.step.images, plan.step.points)
-    bound = limit(times["backbone"]["median"], times["product"]["median"], plan.matrix, cost["head_macs"])
-    about = {"network": NETWORKS[plan.step.network], "backbone": times["backbone"], "product": times["product"]}
+    about = {"network": NETWORKS[plan.step.network]}
+
+    def compare(name: str, of: str, goal: float | None) -> dict:
+        """Compare a step with its limit: its backbone, and the head's multiply-adds as one product, as precise."""
+        parts = {part: times[of + part] for part in ("backbone", "product")}
+        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, cost["head_macs"]))
+        return row(f"{name}, of the limit", "share", "s", times[of + "ours"], bound, goal, **about, **parts)
+
+    against_peer = partial(row, kind="share", unit="s", peer=times["peer"], **about)
     rows = [
-        row("training step", "share", "s", times["ours"], times["peer"], goal=0.66, **about),
-        row("training step, of the limit", "share", "s", times["ours"], once(bound), goal=1.15, **about),
+        against_peer("training step", ours=times["ours"], goal=0.66),
+        compare("training step", "", goal=1.15),
     ]
-    if "bf16" in times:
-        name = "training step in bf16, against float32"
-        rows.append(row(name, "share", "s", times["bf16"], times["peer"], goal=0.25, network=about["network"]))
+    if "bf16 ours" in times:
+        name = "training step in bf16"
+        rows.append(against_peer(f"{name}, against float32", ours=times["bf16 ours"], goal=0.25))
+        rows.append(compare(name, "bf16 ", goal=None))
     return rows
+
+
+def _in_bf16(setup: Setup, matrix: Tensor) -> dict[str, Callable[[], object]]:
+    """Return the sides of a training step in mixed precision: the whole, its backbone, and a product in it."""
+    half = matrix.bfloat16()
+    return {
+        "bf16 ours": partial(workloads.in_bf16, workloads.step, setup),
+        "bf16 backbone": partial(workloads.in_bf16, workloads.backbone_step, setup),
+        "bf16 product": lambda: half @ half,
+    }
 
 
 def limit(backbone: float, product: float, side: int, head_macs: int) -> float:
@@ -164,8 +182,10 @@ def _share_of_step(plan: Plan, laptop: Preset, sampler: StratifiedSampler, size:
     """Compare drawing points with the laptop step on images of the same size."""
     setup = build(Workload("laptop", size, laptop.training.images_per_step, n), training=True)
     labels, generator = label_maps(size).to(workloads.device()), torch.Generator().manual_seed(0)
-    take_step = workloads.bf16_step if laptop.training.precision == "bf16" else workloads.step
-    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": partial(take_step, setup)}
+    take_step = partial(workloads.step, setup)
+    if laptop.training.precision == "bf16":
+        take_step = partial(workloads.in_bf16, workloads.step, setup)
+    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": take_step}
     times = interleaved(sides, plan.seconds / 2)
     name = f"sampling, of a laptop step at {size[0]} x {size[1]}"
     return row(name, "share", "s", **times, goal=0.01, network=NETWORKS["laptop"], points=n)

@@ -108,10 +108,10 @@ def step(setup: Setup) -> None:
     _step(setup, setup.net)
 
 
-def bf16_step(setup: Setup) -> None:
-    """Take a training step our way, in mixed precision."""
+def in_bf16(operation: Callable[[Setup], None], setup: Setup) -> None:
+    """Do an operation in mixed precision."""
     with torch.autocast(setup.images.device.type, torch.bfloat16):
-        _step(setup, setup.net)
+        operation(setup)
 
 
 def plain_step(setup: Setup) -> None:

@@ -36,7 +36,7 @@ def hits_histogram(counts: Tensor, exact: Sequence[float], name: str, ax: Axes |
     --------
     >>> import torch
     >>> axes = hits_histogram(torch.tensor([0, 1, 1, 2]), [0.3, 0.4, 0.2, 0.1], "pink")
-    >>> axes.texts[0].get_text()
+    >>> axes.get_title("left")
     'missed in 25.0 % of 4 draws, exactly 30.0 %'
     """
     axes = ax or plt.subplots()[1]
@@ -46,8 +46,7 @@ def hits_histogram(counts: Tensor, exact: Sequence[float], name: str, ax: Axes |
     axes.bar(range(len(shares)), shares, color=colors, width=0.8)
     axes.plot(exact, "o", color=PALETTE["exact"], markersize=5)
     text = f"missed in {100 * shares[0]:.1f} % of {len(values):,} draws, exactly {100 * exact[0]:.1f} %"
-    height = max(shares[0], exact[0])
-    axes.annotate(text, (0, height), xytext=(-6, 8), textcoords="offset points", color=PALETTE["ink"])
+    axes.set_title(text, loc="left", fontsize="medium")
     axes.set(xlabel=f"{name} pixels in the sample", ylabel="share of the draws")
     axes.set_ylim(0, 1.18 * max(shares.max(), exact.max()))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -33,6 +33,7 @@ _LABELS = {
     "calibration_error": "calibration",
 }
 _SHARES = {"miou", "accuracy", "ods", "ois", "ap", "calibration_error"}  # stored between 0 and 1
+_NOTICEABLE = 0.05  # an IoU from which on a class counts as found
 _LEADING = {"segmentation": ("miou", "higher"), "normals": ("median", "lower"), "edges": ("ods", "higher")}
 
 
@@ -138,7 +139,8 @@ def verdict_of(records: Sequence[Record]) -> str:
     """Say in one sentence whether the experiment's claim holds in these records.
 
     The claim that an arm is better holds if the 95 % interval of the paired difference lies above 0; the claim that it
-    is as good, if it lies above minus the claim's allowance. It fails if the interval lies below; else it is open.
+    is as good, if it lies above minus the claim's allowance. It fails if the interval lies below; else it is open. It
+    is open, too, where neither arm learned to tell two classes apart: equal failures are no evidence.
     """
     claim = experiment(records[0].experiment).claim
     gain = difference_of(records, claim.arm, claim.other)
@@ -147,9 +149,19 @@ def verdict_of(records: Sequence[Record]) -> str:
         return f"Whether {claim.says} is not known: {claim.arm} and {claim.other} share {number} seeds, not 2 or more."
     bound = -claim.allowance.get(_LEADING[records[0].recipe["task"]][0], 0)
     word = "holds" if gain.low > bound else "does not hold" if gain.high < bound else "stays open"
+    reason = ""
+    if _found_one_class([r for r in records if r.arm in (claim.arm, claim.other)]):
+        word, reason = "stays open", " no run of either arm found a second class, so there is nothing to compare;"
     allowed = f"; {bound:+g} still counts as good as" if bound else ""
     gained = f"the gain of {claim.arm} over {claim.other} in {_unit(records)} is {gain}{allowed}"
-    return f"The claim that {claim.says} {word} here: {gained}."
+    return f"The claim that {claim.says} {word} here:{reason} {gained}."
+
+
+def _found_one_class(records: Sequence[Record]) -> bool:
+    """Tell whether all runs of segmentation reach a noticeable IoU on one class at most."""
+    if records[0].recipe["task"] != "segmentation":
+        return False
+    return all(sum((iou or 0) > _NOTICEABLE for iou in record.score("iou")) < 2 for record in records)
 
 
 def report_of(records: Sequence[Record]) -> str:

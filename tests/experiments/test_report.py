@@ -22,14 +22,15 @@ from pixelnet_edu.experiments.statistics import interval, paired_difference
 T_2 = 4.302652729749464  # the 97.5 % point of Student's t with 2 degrees of freedom, from a printed table: 4.303
 
 
-def record(arm, seed, *values, experiment="table1", task="segmentation", score="miou"):
+def record(arm, seed, *values, experiment="table1", task="segmentation", score="miou", iou=(0.9, None, 0.3)):
     recipe = {
         "task": task,
         "data": "rooms",
         "training": {"images_per_step": 5, "points_per_image": 367, "steps": 600, "seed": seed},
     }
     steps = [600 * (k + 1) // len(values) for k in range(len(values))]
-    readings = [{"step": step, "scores": {score: value}} for step, value in zip(steps, values, strict=True)]
+    scores = [{score: value} | ({"iou": list(iou)} if task == "segmentation" else {}) for value in values]
+    readings = [{"step": step, "scores": found} for step, found in zip(steps, scores, strict=True)]
     return Record(experiment, arm, seed, recipe, readings, [], {}, {"seconds": [10.0 * step for step in steps]})
 
 
@@ -43,6 +44,14 @@ def test_interval_by_hand():
     assert found.mean == 42
     assert found.high - found.mean == pytest.approx(T_2 * 2 / math.sqrt(3))
     assert found.mean - found.low == pytest.approx(T_2 * 2 / math.sqrt(3))
+
+
+def test_equal_failures_are_no_evidence():
+    """Ten runs that name everything background agree to every digit; that proves nothing."""
+    blind = [record(arm, seed, 0.05, iou=(0.7, None, 0.0)) for arm in ("uniform-4", "all-pixels") for seed in range(5)]
+    assert "stays open here: no run of either arm found a second class" in verdict_of(blind)
+    seeing = [record(r.arm, r.seed, 0.05, iou=(0.7, None, 0.06)) if r.seed == 3 else r for r in blind]
+    assert "holds here: the gain" in verdict_of(seeing)
 
 
 def test_one_value_has_no_interval():
@@ -91,7 +100,7 @@ def test_normals_of_the_paper():
 
 def test_changed_record_changes_the_table_and_the_report():
     records = table1()
-    changed = [replace(records[0], readings=[{"step": 600, "scores": {"miou": 0.10}}]), *records[1:]]
+    changed = [replace(records[0], readings=[{"step": 600, "scores": {"miou": 0.10, "iou": [0.2, 0.1]}}]), *records[1:]]
     assert text_of(table_of(records)) != text_of(table_of(changed))
     assert report_of(records) != report_of(changed)
 

@@ -124,7 +124,7 @@ def fake_measure(operation, workload, seconds):
     [
         (Curve("step", "side", (100, 200), Workload("tiny", (1, 1), 1, 1)), [100, 200], None),
         (Curve("step", "side", (100, 500), Workload("tiny", (1, 1), 1, 1)), [100], "500: expected 25 GB, room for 24"),
-        (Curve("step", "images", (1, 2, 9), Workload("tiny", (100, 100), 1, 1)), [1, 2], "9: expected 9 s, of 12 s"),
+        (Curve("step", "images", (1, 2, 9), Workload("tiny", (100, 100), 1, 1)), [1, 2], "9: expected 18 s, of 12 s"),
         (Curve("step", "points", (1, 13), Workload("tiny", (9, 9), 1, 1)), [1], "13: the process was ended"),
     ],
 )

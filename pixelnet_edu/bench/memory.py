@@ -23,7 +23,7 @@ MOST_RUNS = 5
 
 
 def measure(operation: Callable[[Setup], None], workload: Workload, seconds: float = 0) -> dict:
-    """Run an operation in a fresh process: once, then again within ``seconds``, up to 5 times.
+    """Run an operation in a fresh process: once, or with ``seconds`` at least twice and up to 6 times within them.
 
     Returns
     -------
@@ -57,7 +57,8 @@ def _measure(operation: Callable[[Setup], None], workload: Workload, seconds: fl
     """Build, run and look at the peak, in the process that is measured."""
     setup = build(workload, training=operation not in PREDICTING)
     before, times, start = peak_bytes(), [], timer()
-    while not times or (len(times) <= MOST_RUNS and timer() - start + times[-1] < seconds):
+    least = 2 if seconds else 1
+    while len(times) < least or (len(times) <= MOST_RUNS and timer() - start + times[-1] < seconds):
         run_start = timer()
         operation(setup)
         times.append(timer() - run_start)

@@ -93,7 +93,7 @@ FULL = Plan(
     scenes=40,
     rich=Rich((4096, 4096), steps=400, points=100, scenes=8),
     seconds=20,
-    curve_seconds=60,
+    curve_seconds=300,
     curves=(
         Curve("step", "points", (500, 1000, 2000, 5000, 10_000, 20_000, 50_000), _square("paper", 224, 1, 2000)),
         Curve("step", "side", (128, 224, 384, 512, 768), _square("paper", 224, 1, 2000)),

@@ -11,9 +11,9 @@ SITE := _build/html
 SOLUTIONS := yes
 COURSE := _build/without-solutions
 COURSE_SOURCE := _build/source-without-solutions
-# Two processes share the cores, so each has one thread; more would wait for each other.
-COMPARE := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	--nbval-cell-timeout 120
+# $(call compare,THREADS,PROCESSES): processes that share the cores have one thread each; more would wait for each other.
+compare = OMP_NUM_THREADS=$(1) $(BIN)/pytest -n $(2) --dist loadscope --nbval --nbval-current-env \
+	--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 120
 CHAPTERS := book
 PORT := 8000
 WORDS := --ignore-words-list=gool,ois,strat,trough,winn
@@ -48,15 +48,15 @@ serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 
 test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
 	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules tests pixelnet_edu
-	$(COMPARE) book
+	$(call compare,1,2) book
 
 notebooks: $(READY) ## execute every chapter and store it with its outputs
 	$(BIN)/python book/_tools/run_notebooks.py
 	$(BIN)/python book/_tools/objectives.py
 
 elsewhere: $(READY) ## compare every chapter as another machine runs it: more threads, plain instructions
-	$(subst -n 2,-n 1,$(subst OMP_NUM_THREADS=1,OMP_NUM_THREADS=2,$(COMPARE))) $(CHAPTERS)
-	ATEN_CPU_CAPABILITY=default $(COMPARE) $(CHAPTERS)
+	$(call compare,2,1) $(CHAPTERS)
+	ATEN_CPU_CAPABILITY=default $(call compare,1,2) $(CHAPTERS)
 
 bench: $(READY) ## measure speed and memory against the obvious way, half an hour
 	$(BIN)/pixelnet bench

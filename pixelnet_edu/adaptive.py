@@ -109,17 +109,14 @@ def _settle(read, outputs: Tensor, computed: Tensor, image: Tensor, task, spacin
 
     After the first round few are left, and a round costs more than its nodes: their neighbours are computed with them.
     """
-    answers, first = task.answers(outputs), True
-    while True:
-        wanted = _disputed(answers, task) & ~computed
-        if not wanted.any():
-            return
-        if not first:
-            wanted = (F.max_pool2d(wanted[None].float(), 3, 1, 1)[0] > 0) & ~computed
+    answers = task.answers(outputs)
+    wanted = _disputed(answers, task) & ~computed
+    while wanted.any():
         found = read(_points(wanted, image, spacing)).T[None]
         outputs[..., wanted], answers[..., wanted] = found, task.answers(found)
         computed |= wanted
-        first = False
+        left = _disputed(answers, task) & ~computed
+        wanted = (F.max_pool2d(left[None].float(), 3, 1, 1)[0] > 0) & ~computed
 
 
 def _disputed(answers: Tensor, task) -> Tensor:

@@ -112,6 +112,13 @@ def test_process_that_was_ended_is_told():
         memory.in_fresh_process(end_process)
 
 
+@pytest.mark.parametrize(("seconds", "calls"), [(0, 1), (1e-9, 2)])
+def test_first_run_warms_up_where_time_is_asked_for(seconds, calls):
+    seen = []
+    found = memory._measure(seen.append, Workload("tiny", (32, 32), 1, 5), seconds)
+    assert (len(seen), found["runs"]) == (calls, 1)
+
+
 def fake_measure(operation, workload, seconds):
     work = workload.images * workload.size[0] * workload.size[1]
     if workload.points == 13:

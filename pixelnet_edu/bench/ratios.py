@@ -182,10 +182,9 @@ def _share_of_step(plan: Plan, laptop: Preset, sampler: StratifiedSampler, size:
     """Compare drawing points with the laptop step on images of the same size."""
     setup = build(Workload("laptop", size, laptop.training.images_per_step, n), training=True)
     labels, generator = label_maps(size).to(workloads.device()), torch.Generator().manual_seed(0)
-    take_step = partial(workloads.step, setup)
-    if laptop.training.precision == "bf16":
-        take_step = partial(workloads.in_bf16, workloads.step, setup)
-    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": take_step}
+    bf16 = laptop.training.precision == "bf16"
+    take_step = partial(workloads.in_bf16, workloads.step) if bf16 else workloads.step
+    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": partial(take_step, setup)}
     times = interleaved(sides, plan.seconds / 2)
     name = f"sampling, of a laptop step at {size[0]} x {size[1]}"
     return row(name, "share", "s", **times, goal=0.01, network=NETWORKS["laptop"], points=n)

@@ -22,7 +22,7 @@ from pixelnet_edu.model import PixelNet
 from pixelnet_edu.runs import load_run, recorded
 from pixelnet_edu.training import fit
 
-RICH_SCENES, RICH_RATE = 200, 0.05  # rooms to train a rich predictor on, and its learning rate
+RICH_SCENES, RICH_RATE = 200, 0.05  # rooms to train a richer network on, and its learning rate
 
 # task: the score, what one of its units is in the table, how many of those, the kind of ratio, the goal
 SCORES = {
@@ -51,10 +51,11 @@ def rooms(task: str, plan: Plan) -> list[dict]:
 
 
 def rich_rooms(task: str, plan: Plan) -> list[dict]:
-    """Compare on rooms, with a predictor of the paper's size on the recorded backbone of a task."""
+    """Compare on larger rooms, with a predictor of the paper's size on the recorded backbone of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
     net = enrich(net, problem, recipe, plan.rich)
-    return compare(f"rooms, rich predictor, {task}", task, net, problem, _scenes(recipe.size, plan.rich.scenes), plan)
+    scenes = _scenes(plan.rich.size, plan.rich.scenes)
+    return compare(f"large rooms, rich predictor, {task}", task, net, problem, scenes, plan)
 
 
 def _scenes(size: tuple[int, int], number: int) -> list[dict]:
@@ -64,13 +65,13 @@ def _scenes(size: tuple[int, int], number: int) -> list[dict]:
 
 
 def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> PixelNet:
-    """Train a richer predictor on the fixed backbone of a network, on the data that the network was trained on."""
-    backbone = net.backbone.requires_grad_(False)
+    """Put a new, richer predictor on the backbone of a network, and train both on rooms of the size that it will see."""
     torch.manual_seed(0)
-    enriched = PixelNet(backbone, MLPHead(backbone.hypercolumn_channels, problem.num_outputs, rich.hidden))
+    head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
+    enriched = PixelNet(net.backbone, head)
     few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
     config = replace(recipe.training, learning_rate=RICH_RATE, **few)
-    scenes = RoomScenes(recipe.size, RICH_SCENES, seed=0)
+    scenes = RoomScenes(rich.size, RICH_SCENES, seed=0)
     fit(enriched, problem, scenes, presets.build_sampler(recipe), config, progress=False)
     return enriched
 

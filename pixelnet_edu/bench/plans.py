@@ -29,18 +29,21 @@ class Curve:
 
 @dataclass(frozen=True)
 class Rich:
-    """A richer predictor for a trained backbone.
+    """A richer predictor for a trained backbone, and larger images.
 
     Parameters
     ----------
+    size : (int, int)
+        Height and width of the images that both are trained on and tried on.
     hidden : tuple of int
-        Widths of its hidden layers.
+        Widths of the predictor's hidden layers.
     steps, points : int
-        Steps of its training, the backbone held fixed, and points of an image in each.
+        Steps of their training, and points of an image in each.
     scenes : int
-        Images that it predicts.
+        Images that they predict.
     """
 
+    size: tuple[int, int]
     hidden: tuple[int, ...]
     steps: int
     points: int
@@ -62,7 +65,7 @@ class Plan:
     scenes : int
         Images that adaptive prediction is scored on, of the size that the network was trained on.
     rich : Rich
-        The predictor of the paper's size that the same backbones get, too.
+        The predictor of the paper's size that the same backbones get, too, for larger rooms.
     seconds : float
         About how long the sides of one ratio take turns; three rounds are taken anyway.
     curve_seconds : float
@@ -91,7 +94,7 @@ FULL = Plan(
     matrix=4096,
     labels=(480, 480),
     scenes=40,
-    rich=Rich((4096, 4096), steps=400, points=100, scenes=8),
+    rich=Rich((224, 224), (4096, 4096), steps=600, points=100, scenes=4),
     seconds=20,
     curve_seconds=300,
     curves=(
@@ -108,7 +111,7 @@ QUICK = Plan(
     matrix=256,
     labels=(64, 64),
     scenes=2,
-    rich=Rich((32, 32), steps=2, points=50, scenes=1),
+    rich=Rich((64, 64), (32, 32), steps=2, points=50, scenes=1),
     seconds=0.1,
     curve_seconds=5,
     curves=(

@@ -65,7 +65,7 @@ def _scenes(size: tuple[int, int], number: int) -> list[dict]:
 
 
 def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> PixelNet:
-    """Put a new, richer predictor on the backbone of a network, and train both on rooms of the size that it will see."""
+    """Put a new, richer predictor on the backbone of a network, and train both on rooms of its own size."""
     torch.manual_seed(0)
     head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
     enriched = PixelNet(net.backbone, head)

@@ -184,6 +184,17 @@ def test_help_teaches():
     assert "pixelnet train --task segmentation --data rooms" in text
 
 
+@pytest.mark.parametrize(
+    ("has_bf16", "has_amx", "precision"), [(True, False, "bf16"), (False, True, "bf16"), (False, False, "no")]
+)
+def test_a_laptop_trains_in_bf16_only_where_its_processor_has_it(has_bf16, has_amx, precision, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    assert presets.preset("segmentation", "rooms", "laptop").training.precision == precision
+
+
 @pytest.mark.parametrize("task", presets.TASKS)
 @pytest.mark.parametrize("data", CATALOG)
 @pytest.mark.parametrize("name", presets.PRESETS)

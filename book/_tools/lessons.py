@@ -14,7 +14,7 @@ from normal_form import OBJECTIVE_KEYS, WIDGET_STATE
 KINDS = ("recall", "apply", "extend", "break it")
 NUM_OBJECTIVES, MIN_QUESTIONS = 3, 3
 QUIZ = "pixelnet_edu.widgets.quiz.Quiz"
-SOLUTION, FACILITATOR = "solution", "facilitator"
+SOLUTION, SELF_CHECK, FACILITATOR = "solution", "self-check", "facilitator"
 DISCUSSIONS = "discussion"  # the folder whose chapters are led by a facilitator
 
 Finding = tuple[int, str]  # the cell's number, from 1 (0: the notebook as a whole), and what is wrong
@@ -117,7 +117,7 @@ def _orphaned(entry: dict, read: Lesson) -> Iterator[str]:
 
 
 def _exercises(read: Lesson, notebook) -> Iterator[Finding]:
-    """Exercises of all four kinds, numbered, each with a cell to start from and a solution that is right."""
+    """Exercises of all four kinds, numbered, each with a cell to start from, a self-check, and a solution that is right."""
     kinds, numbers = [e.kind for e in read.exercises], [e.number for e in read.exercises]
     for kind in KINDS:
         if kind not in kinds:
@@ -134,17 +134,30 @@ def _exercises(read: Lesson, notebook) -> Iterator[Finding]:
 
 
 def _answers(exercise: Exercise, cells: list) -> Iterator[str]:
-    """The cells after an exercise: one that starts it, and one that solves it."""
-    solutions = [cell for cell in cells if SOLUTION in cell.metadata.get("tags", [])]
-    if not any("check(" in cell.source for cell in cells if cell not in solutions):
-        yield "no cell to start from, with `answer = ...` and `check(...)`"
-    if not solutions:
-        yield "no cell tagged solution"
-    for cell in solutions:
-        if "hide-cell" not in cell.metadata.tags or cell.metadata.get("cellView") != "form":
-            yield 'the solution is open: add the tag hide-cell, and "cellView": "form" for Colab'
+    """The cells after an exercise: one that starts it, one that checks the answer, and one that solves it."""
+    starts = [cell for cell in cells if not {SOLUTION, SELF_CHECK} & set(cell.metadata.get("tags", []))]
+    if not any("..." in cell.source for cell in starts):
+        yield "no cell to start from, with `...` in place of the answer"
+    if any(re.search(r"\bcheck\(|\bdef solution_", cell.source) for cell in starts):
+        yield f"the cell to start from gives the answer away: move `check(...)` to a cell tagged {SELF_CHECK}"
+    yield from _folded(SELF_CHECK, "hide-input", f'check("Exercise {exercise.number}"', cells)
+    yield from _folded(SOLUTION, "hide-cell", "", cells)
+    solutions = _tagged(SOLUTION, cells)
     if solutions and f"Exercise {exercise.number}: right." not in printed(solutions):
         yield f"the solution doesn't print 'Exercise {exercise.number}: right.'"
+
+
+def _folded(tag: str, fold: str, text: str, cells: list) -> Iterator[str]:
+    """A cell with this tag and text, folded in the book and in Colab."""
+    if not any(text in cell.source for cell in _tagged(tag, cells)):
+        yield f"no cell tagged {tag}" + f" with `{text}, ...)`" * bool(text)
+    for cell in _tagged(tag, cells):
+        if fold not in cell.metadata.tags or cell.metadata.get("cellView") != "form":
+            yield f'the {tag} is open: add the tag {fold}, and "cellView": "form" for Colab'
+
+
+def _tagged(tag: str, cells: list) -> list:
+    return [cell for cell in cells if tag in cell.metadata.get("tags", [])]
 
 
 def printed(cells: list) -> list[str]:

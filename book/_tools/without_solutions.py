@@ -3,8 +3,8 @@
     python book/_tools/without_solutions.py
 
 `make book SOLUTIONS=no` calls it. In _build it writes source-without-solutions, from which the pages are built, and
-notebooks-without-solutions, the chapters to hand out. It leaves out cells tagged `solution` or `facilitator`, and in
-pages without code what stands between the lines `% with solutions` and `% end`. Lines after `% without solutions` are
+notebooks-without-solutions, the chapters to hand out. It leaves out cells tagged `solution` or `facilitator`, the code of
+self-checks on pages (a notebook needs it), and in pages without code what stands between `% with solutions` and `% end`. Lines after `% without solutions` are
 comments in the book, and text here. Buttons that open the chapters as they are online are left out, too.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from chapters import BOOK, pages, shown, source
-from lessons import FACILITATOR, SOLUTION
+from lessons import FACILITATOR, SELF_CHECK, SOLUTION
 from normal_form import dump
 
 SOURCE, NOTEBOOKS = "source-without-solutions", "notebooks-without-solutions"
@@ -27,8 +27,12 @@ MARK = re.compile(r"^% (?:with solutions|without solutions|end)$", re.M)
 
 
 def without_cells(notebook) -> nbformat.NotebookNode:
-    """Return a notebook without the cells that readers of a course don't get."""
+    """Return a notebook without the cells that readers of a course don't get; of a self-check, a page shows no code."""
     kept = [cell for cell in notebook.cells if not {SOLUTION, FACILITATOR} & set(cell.metadata.get("tags", []))]
+    kept = copy.deepcopy(kept)
+    for cell in kept:
+        if SELF_CHECK in cell.metadata.get("tags", []):
+            cell.metadata.tags = [SELF_CHECK, "remove-input"]
     return nbformat.from_dict({**notebook, "cells": kept})
 
 

@@ -51,7 +51,7 @@ def teach(notebook) -> nbformat.NotebookNode:
     notebook.cells.append(v4.new_markdown_cell("## Count\n\nOne, two.\n\n## Check yourself\n\n## Exercises"))
     for number, kind in enumerate(KINDS, start=1):
         text = v4.new_markdown_cell(f"**Exercise {number} ({kind}).** How many? Set `answer`.")
-        notebook.cells += [text, start(number), solution(number)]
+        notebook.cells += [text, start(number), self_check(number), solution(number)]
     texts = ["count pixels;", "draw some of them;", "say why."]
     notebook.metadata["objectives"] = [
         {"objective": text, "section": "Count", "exercise": n, "question": n} for n, text in enumerate(texts, start=1)
@@ -61,8 +61,14 @@ def teach(notebook) -> nbformat.NotebookNode:
 
 def start(number: int) -> nbformat.NotebookNode:
     """Make the cell in which an exercise is begun."""
-    source = f'answer = ...\ncheck("Exercise {number}", answer, {number});'
-    return code(source, f"Exercise {number}: your turn - set your answer.\n")
+    return code(f"answer = ...  # {number}")
+
+
+def self_check(number: int) -> nbformat.NotebookNode:
+    """Make the folded cell that checks an answer."""
+    source = f'# Self-check {number}\ncheck("Exercise {number}", answer, {number});'
+    text = f"Exercise {number}: your turn - set your answer.\n"
+    return code(source, text, tags=("self-check", "hide-input"), cellView="form")
 
 
 def solution(number: int, verdict: str = "right.") -> nbformat.NotebookNode:

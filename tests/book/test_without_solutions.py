@@ -35,14 +35,15 @@ def test_only_tagged_cells_are_left_out(project):
     notebook = nbformat.read(project / "book" / "part" / "one.ipynb", as_version=4)
     kept = without_cells(notebook)
     assert len(notebook.cells) - len(kept.cells) == 4 + 1
-    assert [cell for cell in notebook.cells if cell in kept.cells] == kept.cells
+    left = [cell.source for cell in kept.cells]
+    assert [cell.source for cell in notebook.cells if cell.source in left] == left
     assert kept.metadata == notebook.metadata
 
 
 @pytest.mark.parametrize("folder", [SOURCE + "/book", NOTEBOOKS])
 def test_the_notebooks_have_no_solutions_but_the_rest(project, folder):
     path = project / "_build" / folder / "part" / "one.ipynb"
-    assert tags(path) == {"remove-cell", "nbval-ignore-output"}
+    assert tags(path) == {"remove-cell", "nbval-ignore-output", "self-check", "remove-input"}
     assert HINT in path.read_text()
     assert SECRET not in path.read_text()
 
@@ -78,6 +79,9 @@ def test_the_built_pages_have_no_solutions(sites):
     page = (course / "part" / "one.html").read_text()
     assert HINT in page
     assert SECRET not in page
+    assert "Exercise 1: your turn" in page
+    assert "Self-check 1" not in page
+    assert "Self-check 1" in (full / "part" / "one.html").read_text()
     found = "\n".join(solutions(full))
     for part in ("shows a solution", "leads to a notebook with solutions", "tagged solution", "tagged facilitator"):
         assert part in found

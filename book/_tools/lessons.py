@@ -117,7 +117,7 @@ def _orphaned(entry: dict, read: Lesson) -> Iterator[str]:
 
 
 def _exercises(read: Lesson, notebook) -> Iterator[Finding]:
-    """Exercises of all four kinds, numbered, each with a cell to start from, a self-check, and a solution that is right."""
+    """Exercises of all four kinds, numbered, each with a start, a self-check, and a solution that is right."""
     kinds, numbers = [e.kind for e in read.exercises], [e.number for e in read.exercises]
     for kind in KINDS:
         if kind not in kinds:

@@ -3,9 +3,10 @@
     python book/_tools/without_solutions.py
 
 `make book SOLUTIONS=no` calls it. In _build it writes source-without-solutions, from which the pages are built, and
-notebooks-without-solutions, the chapters to hand out. It leaves out cells tagged `solution` or `facilitator`, the code of
-self-checks on pages (a notebook needs it), and in pages without code what stands between `% with solutions` and `% end`. Lines after `% without solutions` are
-comments in the book, and text here. Buttons that open the chapters as they are online are left out, too.
+notebooks-without-solutions, the chapters to hand out. It leaves out cells tagged `solution` or `facilitator`, on pages
+the code of self-checks (a notebook needs it), and in pages without code what stands between the lines
+`% with solutions` and `% end`. Lines after `% without solutions` are comments in the book, and text here. Buttons that
+open the chapters as they are online are left out, too.
 """
 
 import copy

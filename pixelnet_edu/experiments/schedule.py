@@ -52,6 +52,7 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     if jobs > 1 and processes().num_processes > 1:
         raise ValueError(f"jobs: found {jobs} where {processes().num_processes} processes share each run, expected 1")
     left = on_main(lambda: [run for run in runs if not is_finished(run)])
+    check_networks(left)
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     threads = max(1, torch.get_num_threads() // jobs)
     total = sum(run.recipe.training.steps for run in left)
@@ -63,6 +64,19 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
             bar.set_description(left[0].name)
             perform(left.pop(0), threads, bar.update)
     return left
+
+
+def check_networks(runs: Sequence[Run]) -> None:
+    """Build the network of each arm once, without memory: missing weights show before hours of other arms.
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        If weights are missing, or cannot be downloaded.
+    """
+    with torch.device("meta"):
+        for recipe in {run.arm: run.recipe for run in runs}.values():
+            build_model(recipe)
 
 
 def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar: tqdm) -> list[Run]:
@@ -167,9 +181,12 @@ def forecast(runs: Sequence[Run], jobs: int = 1) -> str:
     ------
     ValueError
         If a record that is there cannot be read or is of another recipe.
+    FileNotFoundError, OSError
+        If weights are missing, or cannot be downloaded.
     """
-    costs = measure(runs)
     left = [run for run in runs if not is_finished(run)]
+    check_networks(left)
+    costs = measure(runs)
     lines = [f"{'arm':<22} {'ms/step':>8} {'min/run':>8} {'runs left':>10}"]
     for name, cost in costs.items():
         number = sum(run.arm == name for run in left)

@@ -90,13 +90,19 @@ BROKEN = {
     "a wrong number": (swap("Exercise 4 (break", "Exercise 5 (break"), "exercises are numbered [1, 2, 3, 5]"),
     "no solution": (drop("# Solution 3"), "exercise 3: no cell tagged solution"),
     "no start": (drop("answer = ...  # 3"), "exercise 3: no cell to start from"),
-    "no self-check": (drop("# Self-check 3"), "exercise 3: no cell tagged self-check with `check(\"Exercise 3\""),
-    "a self-check of another exercise": (swap('check("Exercise 3", answer', 'check("Exercise 2", answer'), "no cell tagged"),
+    "no self-check": (drop("# Self-check 3"), 'exercise 3: no cell tagged self-check with `check("Exercise 3"'),
+    "a self-check of another exercise": (
+        swap('check("Exercise 3", answer', 'check("Exercise 2", answer'),
+        "no cell tagged",
+    ),
     "an open self-check": (
         lambda nb: [cell.metadata.pop("cellView", None) for cell in nb.cells],
         "exercise 2: the self-check is open",
     ),
-    "an answer in the start": (swap("answer = ...  # 2", "check(1, ..., 2)"), "exercise 2: the cell to start from gives"),
+    "an answer in the start": (
+        swap("answer = ...  # 2", "check(1, ..., 2)"),
+        "exercise 2: the cell to start from gives",
+    ),
     "a wrong solution": (
         replace_solution(2, solution(2, "not yet - found 1, expected 2.")),
         "exercise 2: the solution doesn't print 'Exercise 2: right.'",

@@ -7,6 +7,7 @@ import torch
 
 from pixelnet_edu import cli
 from pixelnet_edu.experiments import cli as commands
+from pixelnet_edu.experiments import schedule
 
 
 @pytest.fixture
@@ -99,6 +100,17 @@ def test_bad_input_is_one_line_and_exit_status_2(run, tmp_path, monkeypatch):
         assert status == 2, arguments
         assert expected in " ".join(message.split()), arguments
         assert message.rstrip("\n").count("\n") <= message.count("\r"), arguments
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_missing_weights_are_noticed_before_the_first_step(run, rooms, tmp_path, monkeypatch, more):
+    monkeypatch.setenv("PIXELNET_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(schedule, "perform", lambda *_: pytest.fail("a run was begun"))
+    monkeypatch.setattr(schedule, "measure", lambda *_: pytest.fail("a step was measured"))
+    status, _, message = run("reproduce", "tabula_rasa", "--root", rooms, "--records", tmp_path / "r", *more)
+    assert status == 2
+    assert "make it with `python data_scripts/weights.py hed`" in " ".join(message.split())
+    assert not (tmp_path / "r").exists()
 
 
 def test_without_own_records_the_packages_are_reported(run, tmp_path, monkeypatch):

@@ -9,10 +9,10 @@
   };
   new MutationObserver(nameSliders).observe(document.body, { childList: true, subtree: true });
 
-  // Paper can't be unfolded: print answers open, but leave the solutions of exercises folded.
+  // Paper can't be unfolded: print answers open, but leave what gives an exercise away folded.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")].filter((d) => !d.closest(".tag_solution"));
+    opened = [...document.querySelectorAll("details:not([open])")].filter((d) => !d.closest(".tag_solution, .tag_self-check"));
     opened.forEach((d) => { d.open = true; });
   });
   addEventListener("afterprint", () => opened.forEach((d) => { d.open = false; }));

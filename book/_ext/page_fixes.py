@@ -5,6 +5,14 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+FOLDED = {"solution": "Solution", "self-check": "Self-check"}
+
+
+def _folded(tag: str) -> re.Pattern:
+    """Match the folded cell with a tag up to the end of its summary."""
+    return re.compile(rf'(<div class="cell [^"]*tag_{tag}[^"]*">\s*<details[^>]*>\s*)<summary>.*?</summary>', re.DOTALL)
+
+
 # (what is wrong in the built page, what stands there instead); axe-core found the ones about roles and names.
 SUBSTITUTIONS = [
     # 1.5 MB of script that draws the icons a second time: the theme's fonts draw them already.
@@ -28,11 +36,8 @@ SUBSTITUTIONS = [
         re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)]+)'),
         r'<span class="with-its-comma">\1</span>',
     ),
-    # A folded solution says so.
-    (
-        re.compile(r'(<div class="cell [^"]*tag_solution[^"]*">\s*<details[^>]*>\s*)<summary>.*?</summary>', re.DOTALL),
-        r"\1<summary>Solution</summary>",
-    ),
+    # A folded solution says so, and a folded self-check.
+    *((_folded(tag), rf"\1<summary>{name}</summary>") for tag, name in FOLDED.items()),
 ]
 
 

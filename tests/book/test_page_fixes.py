@@ -39,10 +39,11 @@ def test_names_and_roles_are_those_that_readers_hear():
     assert 'role="complementary"' in mend_page('<div id="pst-primary-sidebar" class="bd-sidebar">')
 
 
-def test_a_folded_solution_says_so_and_another_cell_does_not():
+def test_a_folded_solution_or_self_check_says_so_and_another_cell_does_not():
     summary = '<summary aria-label="Toggle hidden content"><p>Show the content</p></summary>'
     cell = '<div class="cell tag_{tag} docutils container">\n<details class="hide">\n' + summary
     assert "<summary>Solution</summary>" in mend_page(cell.format(tag="solution tag_hide-cell"))
+    assert "<summary>Self-check</summary>" in mend_page(cell.format(tag="self-check tag_hide-input"))
     assert "<summary><p>Show the content</p></summary>" in mend_page(cell.format(tag="hide-input"))
 
 

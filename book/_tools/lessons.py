@@ -140,23 +140,25 @@ def _answers(exercise: Exercise, cells: list) -> Iterator[str]:
         yield "no cell to start from, with `...` in place of the answer"
     if any(re.search(r"\bcheck\(|\bdef solution_", cell.source) for cell in starts):
         yield f"the cell to start from gives the answer away: move `check(...)` to a cell tagged {SELF_CHECK}"
-    yield from _folded(SELF_CHECK, "hide-input", f'check("Exercise {exercise.number}"', cells)
-    yield from _folded(SOLUTION, "hide-cell", "", cells)
-    solutions = _tagged(SOLUTION, cells)
+    for tag, fold in ((SELF_CHECK, "hide-input"), (SOLUTION, "hide-cell")):
+        yield from _folded(tag, fold, f'check("Exercise {exercise.number}"', cells)
+    solutions = tagged(SOLUTION, cells)
     if solutions and f"Exercise {exercise.number}: right." not in printed(solutions):
         yield f"the solution doesn't print 'Exercise {exercise.number}: right.'"
 
 
-def _folded(tag: str, fold: str, text: str, cells: list) -> Iterator[str]:
-    """A cell with this tag and text, folded in the book and in Colab."""
-    if not any(text in cell.source for cell in _tagged(tag, cells)):
-        yield f"no cell tagged {tag}" + f" with `{text}, ...)`" * bool(text)
-    for cell in _tagged(tag, cells):
+def _folded(tag: str, fold: str, call: str, cells: list) -> Iterator[str]:
+    """A cell with this tag and call, folded in the book and in Colab."""
+    found = tagged(tag, cells)
+    if not any(call in cell.source for cell in found):
+        yield f"no cell tagged {tag} with `{call}, ...)`"
+    for cell in found:
         if fold not in cell.metadata.tags or cell.metadata.get("cellView") != "form":
             yield f'the {tag} is open: add the tag {fold}, and "cellView": "form" for Colab'
 
 
-def _tagged(tag: str, cells: list) -> list:
+def tagged(tag: str, cells: list) -> list:
+    """Return the cells with a tag."""
     return [cell for cell in cells if tag in cell.metadata.get("tags", [])]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from chapters import BOOK, pages, shown, source
-from lessons import FACILITATOR, SELF_CHECK, SOLUTION
+from lessons import FACILITATOR, SELF_CHECK, SOLUTION, tagged
 from normal_form import dump
 
 SOURCE, NOTEBOOKS = "source-without-solutions", "notebooks-without-solutions"
@@ -30,11 +30,10 @@ MARK = re.compile(r"^% (?:with solutions|without solutions|end)$", re.M)
 def without_cells(notebook) -> nbformat.NotebookNode:
     """Return a notebook without the cells that readers of a course don't get; of a self-check, a page shows no code."""
     kept = [cell for cell in notebook.cells if not {SOLUTION, FACILITATOR} & set(cell.metadata.get("tags", []))]
-    kept = copy.deepcopy(kept)
-    for cell in kept:
-        if SELF_CHECK in cell.metadata.get("tags", []):
-            cell.metadata.tags = [SELF_CHECK, "remove-input"]
-    return nbformat.from_dict({**notebook, "cells": kept})
+    reduced = nbformat.from_dict({**notebook, "cells": kept})
+    for cell in tagged(SELF_CHECK, reduced.cells):
+        cell.metadata.tags = [SELF_CHECK, "remove-input"]
+    return reduced
 
 
 def without_blocks(text: str, name: str) -> str:

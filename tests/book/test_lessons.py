@@ -93,7 +93,7 @@ BROKEN = {
     "no self-check": (drop("# Self-check 3"), 'exercise 3: no cell tagged self-check with `check("Exercise 3"'),
     "a self-check of another exercise": (
         swap('check("Exercise 3", answer', 'check("Exercise 2", answer'),
-        "no cell tagged",
+        "exercise 3: no cell tagged self-check",
     ),
     "an open self-check": (
         lambda nb: [cell.metadata.pop("cellView", None) for cell in nb.cells],

@@ -273,13 +273,13 @@ def dense_hypercolumns(features: Sequence[Tensor], levels: Sequence[Level], size
 def _resize(features: Tensor, level: Level, size: tuple[int, int]) -> Tensor:
     """Interpolate one map at every pixel of an image of the given size."""
     B, _, h, w = features.shape
-    column, row = (level.to_cells(torch.arange(n, device=features.device)) for n in (size[1], size[0]))
+    column, row = (level.to_cells(torch.arange(n, dtype=torch.float64)) for n in (size[1], size[0]))
     x, y = (
         (2 * column + 1) / w - 1,
         (2 * row + 1) / h - 1,
     )  # grid_sample: cell t has its centre at (2t + 1) / w - 1
     exact = torch.promote_types(features.dtype, torch.float32)  # half precision cannot hold the coordinates
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(exact).expand(B, -1, -1, -1)
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(features.device, exact).expand(B, -1, -1, -1)
     resized = F.grid_sample(features.to(exact), grid, align_corners=False, padding_mode="border")
     return resized.to(features.dtype)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pixelnet_edu import VGG16, Level, SmallVGG, dense_hypercolumns, hypercolumns, sample_hypercolumns
@@ -46,6 +46,7 @@ def test_sparse_equals_grid_sample_on_the_canvas(height, width, num_points, seed
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 10**6))
+@example(68, 68, 277)
 def test_sparse_equals_dense_then_index(height, width, seed):
     features, _ = random_case(height, width, 1, seed)
     dense = dense_hypercolumns(features, VGG_LEVELS, (height, width))

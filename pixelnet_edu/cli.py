@@ -18,6 +18,7 @@ from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate as score
 from pixelnet_edu.evaluation import target_of
 from pixelnet_edu.experiments import cli as experiments
+from pixelnet_edu.provenance import provenance
 from pixelnet_edu.references import hed, human_scores
 from pixelnet_edu.tasks import EdgeDetection
 from pixelnet_edu.training import fit
@@ -174,7 +175,7 @@ def _evaluate_reference(reference: str, data: str, root: Path | None, split: str
     model = hed() if reference == "hed" else None
     folder.mkdir(parents=True, exist_ok=True)
     about = {"reference": reference, "task": "edges", "data": data, "split": split, "images": len(dataset)}
-    runs.write_json(folder / f"config{suffix}.json", about | runs.provenance())
+    runs.write_json(folder / f"config{suffix}.json", about | provenance())
     if model:
         return _report(folder, model, EdgeDetection(), dataset, suffix)
     scores = human_scores(dataset, progress=True, workers=os.cpu_count() or 1)

@@ -55,8 +55,9 @@ def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.
     key, order = ((group << KEY_BITS) + _random_keys(candidates, generator)).sort()
     group = key >> KEY_BITS
     sizes = group.bincount(minlength=quotas.numel())
-    rank = torch.arange(len(group), device=group.device) - (sizes.cumsum(0) - sizes)[group]
-    return candidates[order[rank < quotas.flatten()[group]]]
+    ends = (sizes.cumsum(0) - sizes + quotas.flatten()).index_select(0, group)  # index_select: much faster than [...]
+    kept = torch.arange(len(group), device=group.device) < ends
+    return candidates.index_select(0, order.masked_select(kept))
 
 
 def _random_bytes(like: Tensor, generator: torch.Generator | None) -> Tensor:

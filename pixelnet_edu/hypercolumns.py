@@ -237,7 +237,9 @@ def _sum_rows(table: Tensor, firsts: Tensor, members: Tensor, weights: Tensor, o
     exact = table.dtype == out.dtype and table.dtype in (torch.float32, torch.float64)
     if table.is_cpu and exact and _has_sparse_products():
         matrix = torch.sparse_csr_tensor(firsts, members, weights, (len(out), len(table)), check_invariants=False)
-        torch.mm(matrix, table, out=out)  # into the columns of the result, where a sum of bags would be copied
+        # Into the columns of the result, where a sum of bags would be copied. With beta=0 nothing there is read;
+        # `mm` would fill it with zeros first, and copy them.
+        out.addmm_(matrix, table, beta=0)
         return
     out.copy_(F.embedding_bag(members, table.contiguous(), firsts[:-1], per_sample_weights=weights, mode="sum"))
 

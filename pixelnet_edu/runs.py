@@ -8,9 +8,7 @@ Shapes: B images, K outputs, H x W pixels.
 
 import json
 import os
-import platform
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -19,12 +17,12 @@ from safetensors.torch import load_model
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu import __version__
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint
 from pixelnet_edu.data.photos import write_picture
 from pixelnet_edu.evaluation import Task, predict_one, target_of
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_model, build_task
+from pixelnet_edu.provenance import provenance
 from pixelnet_edu.training import TrainingConfig
 
 RECORDS = Path(__file__).parent / "records"
@@ -63,14 +61,6 @@ def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {"recipe": asdict(recipe), "root": str(root.resolve()) if root else None}
     write_json(folder / "config.json", config | provenance())
-
-
-def provenance() -> dict:
-    """Return the versions and the date, for a configuration."""
-    return {
-        "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def read_config(folder: Path) -> tuple[Preset, Path | None]:

@@ -1,8 +1,12 @@
 """Two processes take the steps that one would take: each case below runs in one and in two, and must end the same."""
 
+import csv
 import os
 import socket
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,8 +33,8 @@ from pixelnet_edu.coverage import AnyPixelSampler
 from pixelnet_edu.distributed import all_rows, on_main, own_rows, processes, share_network, sum_gradients
 from pixelnet_edu.experiments import experiment
 from pixelnet_edu.experiments.design import base_recipe, vary
+from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.records import read_record
-from pixelnet_edu.experiments.runner import choose_arms, plan_runs
 from pixelnet_edu.experiments.schedule import execute, measure
 from pixelnet_edu.level_norm import NormalizedLevels
 from pixelnet_edu.pixel_steps import draw_points, mean_loss_backward
@@ -239,3 +243,29 @@ def test_what_several_processes_cannot_do(one_and_two):
         assert both["too few"].startswith("images_per_step: found 1 for 2 processes, expected at least one for each")
         assert both["main fails"] == "only the main process fails"
         assert both["jobs"] == "jobs: found 2 where 2 processes share each run, expected 1"
+
+
+LAUNCHERS = {
+    "torchrun": ["torchrun", "--nproc-per-node", "2"],
+    "accelerate": ["accelerate", "launch", "--multi_gpu", "--num_processes", "2"],
+}
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_the_commands_of_the_page(name, tmp_path):
+    """Two steps of two processes, started as `scale_out.md` says, have the losses of one process."""
+    train = ["-m", "pixelnet_edu.cli", "train", "--task", "segmentation", "--data", "rooms", "--steps", "2"]
+    program, *options = LAUNCHERS[name]
+    commands = {
+        "one": [sys.executable, *train],
+        "two": [Path(sys.executable).with_name(program), *options, *train],
+    }
+    losses = {}
+    for folder, command in commands.items():
+        out = ["--out", tmp_path / folder]
+        done = subprocess.run([*command, *out], capture_output=True, text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stderr
+        with (tmp_path / folder / "log.csv").open() as file:
+            losses[folder] = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses["one"]
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-3)

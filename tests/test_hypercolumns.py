@@ -1,5 +1,7 @@
 """Sparse equals dense-then-index equals grid_sample, in values and gradients."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -206,6 +208,12 @@ def test_reading_copies_no_map_and_shares_geometry(monkeypatch):
     torch.testing.assert_close(sample_hypercolumns(features, points, levels), expected)
 
 
+def test_what_the_result_held_before_is_never_read():
+    table, out = torch.rand(6, 3), torch.full((2, 3), float("nan"))
+    hypercolumns._sum_rows(table, torch.tensor([0, 2, 2]), torch.tensor([1, 4]), torch.tensor([0.5, 0.25]), out)
+    torch.testing.assert_close(out, torch.stack([0.5 * table[1] + 0.25 * table[4], torch.zeros(3)]))
+
+
 def test_half_precision_gradients_are_added_in_full_precision():
     """1,000 points in one cell: added in bfloat16, the sum would stop growing at 256."""
     cell = torch.zeros(1, 1, 1, 1, dtype=torch.bfloat16, requires_grad=True)
@@ -216,6 +224,20 @@ def test_half_precision_gradients_are_added_in_full_precision():
 def test_no_points_give_no_rows():
     features, linear = [torch.randn(2, 3, 4, 4)], torch.nn.Linear(3, 5)
     assert project_hypercolumns(features, torch.zeros(2, 0, 2), [Level(3, 8, 3.5)], linear).shape == (0, 5)
+
+
+def test_the_profiler_sees_no_copy_of_a_map():
+    """Forward and backward, nothing as large as a map is copied or filled."""
+    levels, points = [Level(8, 1, 0.0), Level(8, 2, 0.5)], torch.rand(2, 5, 2) * 30
+    maps = [torch.randn(2, 8, n, n).to(memory_format=torch.channels_last).requires_grad_() for n in (31, 16)]
+    sample_hypercolumns(maps, points, levels).sum().backward()  # what happens once only
+    with torch.profiler.profile(record_shapes=True) as profile:
+        torch.autograd.grad(sample_hypercolumns(maps, points, levels).sum(), maps)
+    smallest = min(feature.numel() for feature in maps)
+    sizes = {(e.name, math.prod(s)) for e in profile.events() for s in e.input_shapes if s}
+    assert any(size >= smallest for _, size in sizes)
+    moving = ("aten::copy_", "aten::clone", "aten::contiguous", "aten::fill_", "aten::zero_")
+    assert not [(name, size) for name, size in sizes if name in moving and size >= smallest]
 
 
 def read_with_gradients(features, points, dtypes):

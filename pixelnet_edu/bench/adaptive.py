@@ -3,13 +3,15 @@
 Scores are those of `evaluate`. Computed pixels are counted where they cannot hide: at the head's last layer.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from pixelnet_edu import presets
 from pixelnet_edu.bench.plans import Plan, Rich
@@ -30,6 +32,17 @@ SCORES = {
     "normals": ("mean", "degrees", 1, "added", 0.2),
     "edges": ("ods", "points", 100, "lost", None),
 }
+
+
+@dataclass(frozen=True)
+class CamVidRun:
+    """A network that was trained on CamVid, and the photographs of both splits."""
+
+    recipe: presets.Preset
+    net: PixelNet
+    problem: Task
+    train: Dataset
+    test: Dataset
 
 
 class AdaptivePredictor(nn.Module):
@@ -53,8 +66,9 @@ def rooms(task: str, plan: Plan) -> list[dict]:
 def rich_rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on larger rooms, with a predictor of the paper's size on the recorded backbone of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    net = enrich(net, problem, recipe, plan.rich)
-    scenes = _scenes(plan.rich.size, plan.rich.scenes)
+    recipe = replace(recipe, size=plan.rich.size)
+    net = enrich(net, problem, recipe, RoomScenes(recipe.size, RICH_SCENES, seed=0), plan.rich)
+    scenes = _scenes(recipe.size, plan.rich.scenes)
     return compare(f"large rooms, rich predictor, {task}", task, net, problem, scenes, plan)
 
 
@@ -64,20 +78,20 @@ def _scenes(size: tuple[int, int], number: int) -> list[dict]:
     return [dataset[k] for k in range(number)]
 
 
-def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, rich: Rich) -> PixelNet:
-    """Put a new, richer predictor on the backbone of a network, and train both on rooms of its own size."""
+def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, dataset: Dataset, rich: Rich) -> PixelNet:
+    """Put a new, richer predictor on a copy of a trained backbone, and train both a little."""
     torch.manual_seed(0)
     head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
-    enriched = PixelNet(net.backbone, head)
+    enriched = PixelNet(copy.deepcopy(net.backbone), head)
     few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
     config = replace(recipe.training, learning_rate=RICH_RATE, **few)
-    scenes = RoomScenes(rich.size, RICH_SCENES, seed=0)
-    fit(enriched, problem, scenes, presets.build_sampler(recipe), config, progress=False)
+    sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
+    fit(enriched, problem, dataset, sampler, config, augment, progress=False)
     return enriched
 
 
-def camvid_run(run: Path, root: Path | None) -> tuple[PixelNet, Task, torch.utils.data.Dataset]:
-    """Open a segmentation run on CamVid and its test photographs.
+def camvid_run(run: Path, root: Path | None) -> CamVidRun:
+    """Open a segmentation run on CamVid and its photographs.
 
     Raises
     ------
@@ -89,13 +103,25 @@ def camvid_run(run: Path, root: Path | None) -> tuple[PixelNet, Task, torch.util
     recipe, trained_on, net, problem = load_run(run)
     if (recipe.task, recipe.data) != ("segmentation", "camvid"):
         raise ValueError(f"{run}: found a run of {recipe.task} on {recipe.data}, expected segmentation on camvid")
-    return net, problem, presets.build_data(recipe, root or trained_on, "test")
+    train, test = (presets.build_data(recipe, root or trained_on, split) for split in ("train", "test"))
+    return CamVidRun(recipe, net, problem, train, test)
 
 
-def camvid(net: PixelNet, task: Task, dataset: torch.utils.data.Dataset, plan: Plan) -> list[dict]:
+def camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on photographs spread over CamVid's test set."""
-    chosen = torch.linspace(0, len(dataset) - 1, min(plan.scenes, len(dataset))).long().tolist()
-    return compare("camvid", "segmentation", net, task, [dataset[k] for k in chosen], plan)
+    return compare("camvid", "segmentation", run.net, run.problem, _spread(run.test, plan.scenes), plan)
+
+
+def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
+    """Compare on fewer of them, with a predictor of the paper's size on the run's backbone."""
+    net = enrich(run.net, run.problem, run.recipe, run.train, plan.rich)
+    photographs = _spread(run.test, plan.rich.scenes)
+    return compare("camvid, rich predictor", "segmentation", net, run.problem, photographs, plan)
+
+
+def _spread(dataset: Dataset, number: int) -> list[dict]:
+    """Choose samples spread over a data set."""
+    return [dataset[k] for k in torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist()]
 
 
 def compare(name: str, task: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:

@@ -2,13 +2,11 @@
 
 import os
 import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import torch
 
 from pixelnet_edu.bench.memory import total_bytes
+from pixelnet_edu.provenance import processor_name
 
 RATIOS = {
     "times": lambda ours, peer: peer / ours,
@@ -119,14 +117,3 @@ def machine() -> dict:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def processor_name() -> str:
-    """Return the processor's name as the system tells it, or the kind of machine."""
-    if sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from pixelnet_edu import runs
 from pixelnet_edu.backbones import VGG16
 from pixelnet_edu.bench import adaptive, ratios
 from pixelnet_edu.bench.costs import step_cost
@@ -19,6 +18,7 @@ from pixelnet_edu.bench.plans import FULL, QUICK, Plan
 from pixelnet_edu.bench.report import machine
 from pixelnet_edu.heads import MLPHead
 from pixelnet_edu.presets import TASKS, has_fast_bf16
+from pixelnet_edu.provenance import provenance
 
 RECORD_BYTES = 1 << 18  # more than a record ever has
 
@@ -65,10 +65,10 @@ def run_bench(quick: bool = False, camvid: Path | None = None, root: Path | None
             bar.update()
     about = {"quick": quick, "machine": machine(), "fast_bf16": has_fast_bf16(), "memory": how_measured()}
     seconds = time.perf_counter() - start
-    return about | runs.provenance() | {"seconds": seconds, "rows": rows, "curves": curves, "costs": paper_costs()}
+    return about | provenance() | {"seconds": seconds, "rows": rows, "curves": curves, "costs": paper_costs()}
 
 
-def _parts(plan: Plan, photographs: tuple | None) -> dict[str, Callable[[], list[dict]]]:
+def _parts(plan: Plan, photographs: adaptive.CamVidRun | None) -> dict[str, Callable[[], list[dict]]]:
     """Name the groups of ratios."""
     measures = (
         ratios.extraction,
@@ -80,7 +80,10 @@ def _parts(plan: Plan, photographs: tuple | None) -> dict[str, Callable[[], list
     parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in measures}
     parts |= {f"adaptive {task}": partial(adaptive.rooms, task, plan) for task in TASKS}
     parts |= {f"rich {task}": partial(adaptive.rich_rooms, task, plan) for task in ("segmentation", "normals")}
-    return parts | ({"adaptive camvid": partial(adaptive.camvid, *photographs, plan)} if photographs else {})
+    if photographs:
+        for name, measure in (("adaptive camvid", adaptive.camvid), ("rich camvid", adaptive.rich_camvid)):
+            parts[name] = partial(measure, photographs, plan)
+    return parts
 
 
 def paper_costs() -> dict:

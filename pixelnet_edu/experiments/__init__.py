@@ -1,6 +1,7 @@
 """Experiments: the paper's tables and the questions around them, trained again, recorded and reported.
 
-Each module lists the arms of one. `design` says what that is; `runner` trains, `records` keeps, `report` tells.
+Each module lists the arms of one. `design` says what that is; `plan` makes runs of them, `runner` trains, `records`
+keeps, `report` tells.
 """
 
 from pixelnet_edu.experiments import budget, edges, predictors, table1, table4, tabula_rasa

@@ -10,10 +10,10 @@ from pixelnet_edu import presets
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.recorded import SHIPPED
 from pixelnet_edu.experiments.records import read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
-from pixelnet_edu.experiments.runner import choose_arms, plan_runs
 from pixelnet_edu.experiments.schedule import execute, forecast
 
 RECORDS = Path("runs/experiments")

@@ -1,7 +1,7 @@
 """What an experiment is: a question, the arms that answer it, the moments at which they are read, and the claim.
 
-An experiment module lists its arms as changes to one recipe; `runner` trains them, `records` keeps what they leave,
-`report` makes the table.
+An experiment module lists its arms as changes to one recipe; `plan` makes runs of them, `runner` trains those,
+`records` keeps what they leave, `report` makes the table.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,8 @@ from torch import Tensor
 from pixelnet_edu.data.camvid import CamVid
 from pixelnet_edu.data.labels import VOID
 from pixelnet_edu.metrics import ConfusionMatrix
-from pixelnet_edu.runs import RECORDS, provenance, write_json
+from pixelnet_edu.provenance import provenance
+from pixelnet_edu.runs import RECORDS, write_json
 
 RECORD = RECORDS / "leak" / "camvid.json"
 THUMBNAIL = (18, 24)

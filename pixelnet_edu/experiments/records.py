@@ -8,15 +8,13 @@ in ``timing`` only.
 import hashlib
 import json
 import os
-import platform
-import subprocess
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
 
-from pixelnet_edu import __version__
 from pixelnet_edu.distributed import processes
+from pixelnet_edu.provenance import commit, processor_name, versions
 
 SCHEMA = 1
 
@@ -36,7 +34,8 @@ class Record:
     loss : list of (int, float)
         Step, and mean loss since the step before it in this list.
     made : dict
-        ``device``, ``threads``, ``versions`` and ``commit``; ``processes`` where several shared the steps.
+        With what the run was begun: ``device``, ``threads``, ``versions`` and ``commit``; ``processes`` where several
+        shared the steps.
     timing : dict
         ``date``, and ``seconds`` of training before each reading.
     tolerance : dict
@@ -154,31 +153,15 @@ def read_records(folder: Path) -> list[Record]:
     return sorted((read_record(path) for path in paths), key=lambda record: (record.arm, record.seed))
 
 
-def made_with() -> dict:
-    """Return what a record is made with: device, threads, versions, processes, and the commit where git knows it."""
+def made_with(threads: int) -> dict:
+    """Return what a run is begun with: device, threads, versions, processes, and the commit where git knows it."""
     number = processes().num_processes
     return {
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "threads": torch.get_num_threads(),
-        "versions": {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "commit": _commit(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name(),
+        "threads": threads,
+        "versions": versions(),
+        "commit": commit(),
     } | ({"processes": number} if number > 1 else {})
-
-
-def _commit() -> str | None:
-    """Name the commit of the package's own repository, "-dirty" where its code was changed since; None without one."""
-    package = Path(__file__).parents[1]
-    if not (package.parent / ".git").exists():
-        return None
-    commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--", "*.py"])
-    try:
-        commit, changes = (
-            subprocess.run(["git", "-C", str(package), *c], capture_output=True, text=True, check=True).stdout.strip()
-            for c in commands
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit}-dirty" if changes else commit
 
 
 def _checksum(content: dict) -> str:

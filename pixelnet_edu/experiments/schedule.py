@@ -4,7 +4,9 @@ A run counts with its steps, so the time left is that of all runs together.
 """
 
 import multiprocessing
+import os
 import statistics
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -18,7 +20,8 @@ from pixelnet_edu.allocator import keep_freed_memory
 from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments.design import vary
-from pixelnet_edu.experiments.runner import Run, is_finished, perform
+from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
+from pixelnet_edu.experiments.runner import perform
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training import fit
@@ -51,7 +54,7 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     """
     if jobs > 1 and processes().num_processes > 1:
         raise ValueError(f"jobs: found {jobs} where {processes().num_processes} processes share each run, expected 1")
-    left = on_main(lambda: [run for run in runs if not is_finished(run)])
+    left = on_main(lambda: unfinished(runs))
     check_networks(left)
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     threads = max(1, torch.get_num_threads() // jobs)
@@ -95,10 +98,17 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
 
 
 def _join(steps) -> None:
-    """Take over, in a new process, the counter of steps that all share."""
+    """Take over, in a new process, the counter of steps that all share; and end when the command is killed."""
     global _steps
     keep_freed_memory()
     _steps = steps
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended: nobody waits for its run, whose lock it would go on to hold."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _perform_counted(run: Run, threads: int) -> None:

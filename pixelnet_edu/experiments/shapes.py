@@ -20,7 +20,8 @@ from torch import Tensor
 
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
 from pixelnet_edu.data.labels import VOID
-from pixelnet_edu.runs import RECORDS, provenance, write_json
+from pixelnet_edu.provenance import provenance
+from pixelnet_edu.runs import RECORDS, write_json
 
 FOLDER = RECORDS / "shapes"
 DATA = tuple(name for name, entry in CATALOG.items() if entry.classes and entry.source)

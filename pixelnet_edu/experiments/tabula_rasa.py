@@ -2,6 +2,8 @@
 
 Every arm has VGG-16, whatever the preset; the laptop preset gives the images, the predictor and the steps, fewer of
 them. Readings along the way carry their seconds, so that arms can be compared at equal time.
+The arms differ in more than the weights: pretrained ones have no batch normalisation, a learning rate of their own, and
+clipped gradients.
 Source: the paper's section on training from scratch (PixelNet, arXiv 1702.06506); "hed" weights are convolutions
 trained for boundaries on the training photographs of BSDS500, which are no ImageNet weights.
 """
@@ -33,6 +35,6 @@ EXPERIMENT = Experiment(
     name="tabula_rasa",
     question="What do pretrained weights add, and how far does sampling help from scratch?",
     arms=arms,
-    claim=Claim("pretrained weights train better than none", "hed", "scratch"),
+    claim=Claim("weights trained for boundaries end better than random ones in as few steps", "hed", "scratch"),
     readings=(0.25, 0.5, 0.75, 1.0),
 )

@@ -4,7 +4,7 @@ import pytest
 
 from pixelnet_edu.experiments import experiment
 from pixelnet_edu.experiments.design import base_recipe, vary
-from pixelnet_edu.experiments.runner import choose_arms, plan_runs
+from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 
 
 @pytest.fixture(scope="session")

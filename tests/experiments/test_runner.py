@@ -15,8 +15,9 @@ from filelock import FileLock
 from pixelnet_edu import evaluate
 from pixelnet_edu.experiments import EXPERIMENTS, records, runner
 from pixelnet_edu.experiments.design import vary
+from pixelnet_edu.experiments.plan import choose_arms, is_finished, plan_runs
 from pixelnet_edu.experiments.records import read_record, read_records
-from pixelnet_edu.experiments.runner import choose_arms, is_finished, perform, plan_runs
+from pixelnet_edu.experiments.runner import perform
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task, preset
 from pixelnet_edu.training import fit
@@ -131,6 +132,87 @@ def test_time_limit_begins_no_more_runs(plan):
     assert not any(run.record.exists() for run in runs)
 
 
+SLOW_JOBS = """
+import pickle, sys, time
+from pixelnet_edu.experiments import schedule
+
+schedule._count = lambda: time.sleep(0.5)  # also in the processes, which import this file
+
+if __name__ == "__main__":
+    schedule.execute(pickle.load(open(sys.argv[1], "rb")), jobs=2, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_killed_command_takes_its_processes_along(plan, tmp_path):
+    """Killed with two processes at work and started again, it gives the records of an undisturbed one."""
+    killed, whole = (plan(seeds=[0, 1], arms=["5x2000"], records=tmp_path / name) for name in ("killed", "whole"))
+    (tmp_path / "slow.py").write_text(SLOW_JOBS)
+    (tmp_path / "runs").write_bytes(pickle.dumps(killed))
+    process = subprocess.Popen([sys.executable, str(tmp_path / "slow.py"), str(tmp_path / "runs")])
+    deadline = time.monotonic() + 120
+    while len(list(killed[0].folder.glob("*/checkpoint-0000002"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    for run in killed:
+        with FileLock(run.folder / f".{run.name}.lock").acquire(timeout=30):
+            assert not run.record.exists()
+    execute(killed, jobs=2, progress=False)
+    execute(whole, progress=False)
+    for a, b in zip(read_records(killed[0].folder), read_records(whole[0].folder), strict=True):
+        assert a.same_result(b)
+
+
+def test_killed_after_the_record_leaves_nothing_behind(plan, monkeypatch):
+    (run,) = plan(arms=["5x2000"])
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.shutil, "rmtree", lambda *_, **__: None)
+        perform(run, 1)
+    assert run.work.exists()
+    execute([run], progress=False)
+    assert [path.name for path in run.folder.iterdir() if not path.name.startswith(".")] == [run.record.name]
+
+
+def test_stopped_run_in_bf16_continues_to_the_same_record(plan, tmp_path):
+    (stopped,), (whole,) = (plan(arms=["5x2000"], records=tmp_path / name, precision="bf16") for name in ("a", "b"))
+    steps = []
+
+    def interrupt():
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(stopped, 1, interrupt)
+    perform(stopped, 1)
+    perform(whole, 1)
+    assert read_record(stopped.record).recipe["training"]["precision"] == "bf16"
+    assert read_record(stopped.record).same_result(read_record(whole.record))
+
+
+def test_a_run_is_made_with_what_it_was_begun_with(plan, monkeypatch):
+    (run,) = plan(arms=["5x2000"])
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "commit", lambda: "the first")
+        with pytest.raises(KeyboardInterrupt):
+            perform(run, 1, stop)
+    monkeypatch.setattr(records, "commit", lambda: "the second")
+    perform(run, 1)
+    assert read_record(run.record).made["commit"] == "the first"
+
+
+@pytest.mark.parametrize("name", ["config.json", "readings.json"])
+def test_damaged_file_of_a_run_in_progress_is_one_line(plan, name):
+    (run,) = plan(arms=["5x2000"])
+    with pytest.raises(KeyboardInterrupt):
+        perform(run, 1, stop)
+    (run.work / name).write_text('{"recipe"')
+    with pytest.raises(ValueError, match=rf"{name}: found a damaged file, .* remove the folder 5x2000-seed0, then"):
+        perform(run, 1)
+    assert not run.record.exists()
+
+
 def test_other_threads_later_change_nothing(plan):
     (run,) = plan(arms=["5x2000"])
     with pytest.raises(KeyboardInterrupt):
@@ -147,6 +229,13 @@ def test_every_arm_trains(plan, name):
     found = read_records(runs[0].folder)
     assert {record.arm for record in found} == {run.arm for run in runs}
     assert all(0 < loss < 10 for record in found for _, loss in record.loss)
+
+
+@pytest.mark.slow
+def test_vgg16_trains_from_scratch(plan):
+    runs = plan("tabula_rasa", arms=["scratch", "scratch-all"], task="segmentation", steps=2, test_images=1)
+    execute(runs, progress=False)
+    assert all(0 < loss < 10 for record in read_records(runs[0].folder) for _, loss in record.loss)
 
 
 def test_arms_from_scratch_and_pretrained_have_vgg16(tiny):

@@ -21,7 +21,14 @@ from pixelnet_edu.training import TrainingConfig, fit
 
 SETS = sorted(str(folder.relative_to(SHIPPED)) for folder in SHIPPED.glob("*/*"))
 BOOK = Path(__file__).parents[2] / "book"
-MINUTES = [name for name in SETS if "-rooms-" in name and not name.startswith("tabula_rasa")]  # to train an arm again
+# Sets with an arm of about a minute that ends close to its record on other processors, too. The others are as far off
+# there as another seed, several points of mIoU; what they share is the beginning.
+WHOLE = [
+    "edges/edges-rooms-laptop",
+    "table1/normals-rooms-laptop",
+    "table1/segmentation-rooms-laptop",
+    "table4/normals-rooms-laptop",
+]
 ROOTS = {"camvid": "camvid", "voc": "voc2012_small", "nyud": "nyuv2_small", "bsds500": "bsds500"}
 
 
@@ -87,7 +94,7 @@ def test_the_first_steps_give_the_recorded_losses(name, root_of, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MINUTES)
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_run_ends_within_the_recorded_tolerance(name):
     record = cheapest(read_records(SHIPPED / name))
     recipe = recipe_of(record)

@@ -253,9 +253,18 @@ def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
         If a data set of photographs has no root.
     """
     dataset = _open(recipe, root, split)
-    if split == "train" or recipe.test_images is None:
-        return dataset
-    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(recipe.test_images, len(dataset))).long().tolist())
+    return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
+
+
+def spread(dataset: Dataset, number: int) -> Subset:
+    """Choose at most so many samples, spread evenly over a data set.
+
+    Examples
+    --------
+    >>> list(spread(range(100), 3))
+    [0, 49, 99]
+    """
+    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist())
 
 
 def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:

@@ -109,19 +109,15 @@ def camvid_run(run: Path, root: Path | None) -> CamVidRun:
 
 def camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on photographs spread over CamVid's test set."""
-    return compare("camvid", "segmentation", run.net, run.problem, _spread(run.test, plan.scenes), plan)
+    photographs = list(presets.spread(run.test, plan.scenes))
+    return compare("camvid", "segmentation", run.net, run.problem, photographs, plan)
 
 
 def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on fewer of them, with a predictor of the paper's size on the run's backbone."""
     net = enrich(run.net, run.problem, run.recipe, run.train, plan.rich)
-    photographs = _spread(run.test, plan.rich.scenes)
+    photographs = list(presets.spread(run.test, plan.rich.scenes))
     return compare("camvid, rich predictor", "segmentation", net, run.problem, photographs, plan)
-
-
-def _spread(dataset: Dataset, number: int) -> list[dict]:
-    """Choose samples spread over a data set."""
-    return [dataset[k] for k in torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist()]
 
 
 def compare(name: str, task: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:

@@ -23,8 +23,17 @@ from pixelnet_edu.presets import build_augment, build_data, build_model, build_s
 from pixelnet_edu.training import fit
 
 
-def stop():
-    raise KeyboardInterrupt
+def stopped_at(run, step):
+    """Perform a run until it is interrupted after so many steps."""
+    steps = []
+
+    def count():
+        steps.append(1)
+        if len(steps) == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(run, 1, count)
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +72,7 @@ def test_record_holds_what_training_and_scoring_by_hand_give(whole, plan, rooms)
 @pytest.mark.parametrize("step", [1, 3, 5, 6])
 def test_stopped_run_continues_to_the_same_record(whole, plan, step):
     (run,) = plan(arms=["5x2000"], seeds=[3])
-    steps = []
-
-    def interrupt():
-        steps.append(1)
-        if len(steps) == step:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        perform(run, 1, interrupt)
+    stopped_at(run, step)
     assert not is_finished(run)
     left = []
     perform(run, 1, lambda: left.append(1))
@@ -176,15 +177,7 @@ def test_killed_after_the_record_leaves_nothing_behind(plan, monkeypatch):
 
 def test_stopped_run_in_bf16_continues_to_the_same_record(plan, tmp_path):
     (stopped,), (whole,) = (plan(arms=["5x2000"], records=tmp_path / name, precision="bf16") for name in ("a", "b"))
-    steps = []
-
-    def interrupt():
-        steps.append(1)
-        if len(steps) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        perform(stopped, 1, interrupt)
+    stopped_at(stopped, 3)
     perform(stopped, 1)
     perform(whole, 1)
     assert read_record(stopped.record).recipe["training"]["precision"] == "bf16"
@@ -195,8 +188,7 @@ def test_a_run_is_made_with_what_it_was_begun_with(plan, monkeypatch):
     (run,) = plan(arms=["5x2000"])
     with monkeypatch.context() as patch:
         patch.setattr(records, "commit", lambda: "the first")
-        with pytest.raises(KeyboardInterrupt):
-            perform(run, 1, stop)
+        stopped_at(run, 1)
     monkeypatch.setattr(records, "commit", lambda: "the second")
     perform(run, 1)
     assert read_record(run.record).made["commit"] == "the first"
@@ -205,8 +197,7 @@ def test_a_run_is_made_with_what_it_was_begun_with(plan, monkeypatch):
 @pytest.mark.parametrize("name", ["config.json", "readings.json"])
 def test_damaged_file_of_a_run_in_progress_is_one_line(plan, name):
     (run,) = plan(arms=["5x2000"])
-    with pytest.raises(KeyboardInterrupt):
-        perform(run, 1, stop)
+    stopped_at(run, 1)
     (run.work / name).write_text('{"recipe"')
     with pytest.raises(ValueError, match=rf"{name}: found a damaged file, .* remove the folder 5x2000-seed0, then"):
         perform(run, 1)
@@ -215,8 +206,7 @@ def test_damaged_file_of_a_run_in_progress_is_one_line(plan, name):
 
 def test_other_threads_later_change_nothing(plan):
     (run,) = plan(arms=["5x2000"])
-    with pytest.raises(KeyboardInterrupt):
-        perform(run, 1, stop)
+    stopped_at(run, 1)
     perform(run, 2)
     assert read_record(run.record).made["threads"] == 1
 
@@ -278,8 +268,7 @@ def test_lock_of_another_process(plan):
 
 def test_record_or_folder_of_another_recipe_is_left_alone(plan):
     (run,), (longer,) = plan(arms=["5x2000"]), plan(arms=["5x2000"], steps=8)
-    with pytest.raises(KeyboardInterrupt):
-        perform(run, 1, stop)
+    stopped_at(run, 1)
     with pytest.raises(ValueError, match=r"config.json: found steps 6, expected 8; it is of another recipe"):
         perform(longer, 1)
     perform(run, 1)

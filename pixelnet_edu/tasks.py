@@ -20,7 +20,7 @@ from torch import Tensor
 from pixelnet_edu.allocation import VOID
 from pixelnet_edu.drawing import read_at
 
-UNSURE = 0.7  # a class of less probability is not certain
+MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain
 BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth
 UNLIKELY = 0.1  # an edge of less probability is none
 _VOID_COLOR = 0.55
@@ -81,14 +81,15 @@ class SemanticSegmentation:
         return outputs.argmax(1)
 
     def answers(self, outputs: Tensor) -> Tensor:
-        """Return the class of each pixel, -1 where it is not sure, logits (B, K, ...) -> (B, ...) int64."""
-        logits, classes = outputs.float().max(1)
-        sure = logits - outputs.float().logsumexp(1) >= math.log(UNSURE)
-        return classes.where(sure, -1)
+        """Return the probability of each class, logits (B, K, ...) -> (B, K, ...)."""
+        return outputs.float().softmax(1)
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where two answers are different classes, or one is not sure, bool."""
-        return (answers != others) | (answers < 0)
+        """Tell where more than a fifth of the probability (B, K, ...) lies on other classes, (B, ...) bool.
+
+        Source: the total variation distance, half the sum of the absolute differences.
+        """
+        return (answers - others).abs_().sum(1) > 2 * MOVED
 
     def colors(self, labels: Tensor) -> Tensor:
         """Colour class indices, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""

@@ -61,6 +61,15 @@ def test_smooth_answers_need_the_grid_only(height, width):
     torch.testing.assert_close(outputs[..., : inside[0], : inside[1]], net.everywhere(*inside))
 
 
+def test_a_region_that_is_unsure_everywhere_alike_needs_the_grid_only():
+    """Close races of two classes, one of which slowly overtakes the other, are as well interpolated."""
+    net = Formula(lambda x, y: (0.1 + 0 * x, 0.004 * y, 0 * x))
+    outputs, computed = predict_adaptive(net, torch.zeros(1, 3, 65, 65), SEGMENTATION)
+    assert int(computed.sum()) == 9 * 9
+    assert SEGMENTATION.decode(outputs).equal(SEGMENTATION.decode(net.everywhere(65, 65)))
+    assert SEGMENTATION.decode(outputs).unique().tolist() == [0, 1]
+
+
 def disc(x, y):
     """A disc of class 1 in class 0, decided sharply at its border."""
     inside = ((x - 41.3) ** 2 + (y - 37.8) ** 2).sqrt() < 21.6
@@ -116,11 +125,15 @@ def test_bfloat16_predicts_too():
     assert bool(outputs.isfinite().all())
 
 
-def test_classes_disagree_when_they_differ_or_are_unsure():
-    logits = torch.tensor([[9.0, 0, 0], [0, 9.0, 0], [5.0, 4.9, 0], [8.0, 0, 0]]).view(4, 3, 1)
-    first, others = logits[:1].expand(4, -1, -1), logits
-    assert disagree(SEGMENTATION, first, others) == [False, True, True, False]
-    assert disagree(SEGMENTATION, others, first) == [False, True, True, False]
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [((0.5, 0.4, 0.1), False), ((0.4, 0.5, 0.1), False), ((0.31, 0.4, 0.29), False), ((0.29, 0.4, 0.31), True)],
+)
+def test_classes_disagree_by_the_probability_that_moved_whichever_is_likeliest(other, expected):
+    """From 0.5, 0.4, 0.1: nothing, a tenth, 0.19 and 0.21 of the probability lie elsewhere."""
+    pair = (torch.tensor([p]).log() for p in ((0.5, 0.4, 0.1), other))
+    first, second = pair
+    assert disagree(SEGMENTATION, first, second) == disagree(SEGMENTATION, second + 3, first) == expected
 
 
 @pytest.mark.parametrize(("degrees", "expected"), [(0, False), (19, False), (21, True), (180, True)])

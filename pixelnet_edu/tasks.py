@@ -85,7 +85,7 @@ class SemanticSegmentation:
         return outputs.float().softmax(1)
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where more than a fifth of the probability (B, K, ...) lies on other classes, (B, ...) bool.
+        """Tell where more than ``MOVED`` of the probability (B, K, ...) lies on other classes, (B, ...) bool.
 
         Source: the total variation distance, half the sum of the absolute differences.
         """

@@ -131,8 +131,7 @@ def test_bfloat16_predicts_too():
 )
 def test_classes_disagree_by_the_probability_that_moved_whichever_is_likeliest(other, expected):
     """From 0.5, 0.4, 0.1: nothing, a tenth, 0.19 and 0.21 of the probability lie elsewhere."""
-    pair = (torch.tensor([p]).log() for p in ((0.5, 0.4, 0.1), other))
-    first, second = pair
+    first, second = (torch.tensor([p]).log() for p in ((0.5, 0.4, 0.1), other))
     assert disagree(SEGMENTATION, first, second) == disagree(SEGMENTATION, second + 3, first) == expected
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -134,14 +135,18 @@ def bench(
 ) -> None:
     """Measure speed and memory on this machine against the obvious way: half an hour on two quiet cores.
 
+    Until it is done, what is measured so far is in bench.part.json, beside the record.
+
     pixelnet bench --out bench.json
     """
     if root and not camvid:
         raise ValueError("root: found without --camvid, the run folder whose photographs it holds; say both")
     check_writable(out)
-    record = run_bench(quick, camvid, root)
+    unfinished = out.with_name(f"{out.stem}.part.json")
+    record = run_bench(partial(runs.write_json, unfinished), quick, camvid, root)
     print(table(record["rows"]))
     runs.write_json(out, record)
+    unfinished.unlink()
     print(f"wrote {out}")
 
 

@@ -170,7 +170,7 @@ def _laptop(task: str, data: str) -> Preset:
         schedule="onecycle",
         checkpoint_every=500,
         evaluate_every=500,
-        precision="bf16" if has_fast_bf16() else "no",
+        precision=fast_precision(),
     )
     return Preset(
         task,
@@ -195,6 +195,17 @@ def has_fast_bf16() -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.backends.mkldnn.is_available() and has_instructions
+
+
+def fast_precision() -> str:
+    """Return the precision to train in on this machine: bf16 only where it has units for it, since emulating crawls.
+
+    Examples
+    --------
+    >>> fast_precision() in ("bf16", "no")
+    True
+    """
+    return "bf16" if has_fast_bf16() else "no"
 
 
 def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:

@@ -79,12 +79,15 @@ def _scenes(size: tuple[int, int], number: int) -> list[dict]:
 
 
 def enrich(net: PixelNet, problem: Task, recipe: presets.Preset, dataset: Dataset, rich: Rich) -> PixelNet:
-    """Put a new, richer predictor on a copy of a trained backbone, and train both a little."""
+    """Put a new, richer predictor on a copy of a trained backbone, and train both a little.
+
+    The recipe may be of another machine: its precision is not.
+    """
     torch.manual_seed(0)
     head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
     enriched = PixelNet(copy.deepcopy(net.backbone), head)
     few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
-    config = replace(recipe.training, learning_rate=RICH_RATE, **few)
+    config = replace(recipe.training, learning_rate=RICH_RATE, precision=presets.fast_precision(), **few)
     sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
     fit(enriched, problem, dataset, sampler, config, augment, progress=False)
     return enriched

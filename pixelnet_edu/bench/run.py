@@ -14,7 +14,7 @@ from pixelnet_edu.bench import adaptive, ratios
 from pixelnet_edu.bench.costs import step_cost
 from pixelnet_edu.bench.curves import growth
 from pixelnet_edu.bench.memory import how_measured
-from pixelnet_edu.bench.plans import FULL, QUICK, Plan
+from pixelnet_edu.bench.plans import FULL, QUICK, Curve, Plan
 from pixelnet_edu.bench.report import machine
 from pixelnet_edu.heads import MLPHead
 from pixelnet_edu.presets import TASKS, has_fast_bf16
@@ -23,19 +23,21 @@ from pixelnet_edu.provenance import provenance
 RECORD_BYTES = 1 << 18  # more than a record ever has
 
 
-def run_bench(quick: bool = False, camvid: Path | None = None, root: Path | None = None, progress: bool = True) -> dict:
+def run_bench(
+    keep: Callable[[dict], None], quick: bool = False, camvid: Path | None = None, root: Path | None = None
+) -> dict:
     """Measure speed and memory on this machine: about half an hour on two cores.
 
     Parameters
     ----------
+    keep : callable
+        Called with the record so far after each measurement, so that a run that is cut short is not lost.
     quick : bool
         Whether to use small sizes that take seconds; their numbers mean nothing.
     camvid : path, optional
         A run folder of segmentation on CamVid, whose network predicts adaptively too.
     root : path, optional
         Folder of CamVid; by default the one that the run was trained on.
-    progress : bool
-        Whether to draw a progress bar over the measurements.
 
     Returns
     -------
@@ -52,20 +54,22 @@ def run_bench(quick: bool = False, camvid: Path | None = None, root: Path | None
     """
     plan, start = QUICK if quick else FULL, time.perf_counter()
     photographs = adaptive.camvid_run(camvid, root) if camvid else None
-    rows, curves = [], []
-    parts = _parts(plan, photographs)
-    with tqdm(total=len(parts) + len(plan.curves), desc="bench", disable=not progress, dynamic_ncols=True) as bar:
-        for name, part in parts.items():
-            bar.set_postfix_str(name)
-            rows += part()
-            bar.update()
-        for curve in plan.curves:
-            bar.set_postfix_str(f"{curve.operation} by {curve.axis}")
-            curves.append(growth(curve, plan.curve_seconds))
-            bar.update()
     about = {"quick": quick, "machine": machine(), "fast_bf16": has_fast_bf16(), "memory": how_measured()}
-    seconds = time.perf_counter() - start
-    return about | provenance() | {"seconds": seconds, "rows": rows, "curves": curves, "costs": paper_costs()}
+    record = about | provenance() | {"seconds": 0.0, "rows": [], "curves": [], "costs": paper_costs()}
+    parts = [("rows", name, part) for name, part in _parts(plan, photographs).items()]
+    parts += [("curves", f"{curve.operation} by {curve.axis}", partial(_curve, curve, plan)) for curve in plan.curves]
+    with tqdm(parts, desc="bench", dynamic_ncols=True) as bar:
+        for kind, name, measure in bar:
+            bar.set_postfix_str(name)
+            record[kind] += measure()
+            record["seconds"] = time.perf_counter() - start
+            keep(record)
+    return record
+
+
+def _curve(curve: Curve, plan: Plan) -> list[dict]:
+    """Measure one curve of growth."""
+    return [growth(curve, plan.curve_seconds)]
 
 
 def _parts(plan: Plan, photographs: adaptive.CamVidRun | None) -> dict[str, Callable[[], list[dict]]]:

@@ -133,7 +133,7 @@ def bench(
     camvid: Annotated[Path | None, typer.Option(help="Run folder of segmentation on CamVid, to compare too.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of CamVid. [default: the run's]")] = None,
 ) -> None:
-    """Measure speed and memory on this machine against the obvious way: half an hour on two quiet cores.
+    """Measure speed and memory on this machine against the obvious way: half an hour to two hours on two quiet cores.
 
     Until it is done, what is measured so far is in bench.part.json, beside the record.
 

@@ -1,6 +1,8 @@
 """The bench: its clock, its memory, its ratios, and the record that it leaves."""
 
 import json
+import multiprocessing
+import os
 import platform
 import sys
 import time
@@ -241,6 +243,38 @@ def test_bad_input_is_one_line_before_anything_is_measured(camvid_run, tmp_path,
         message = capsys.readouterr().err
         assert expected in message
         assert message.count("\n") == 1
+
+
+def test_process_that_is_to_use_a_gpu_is_not_forked(monkeypatch):
+    methods, get_context = [], multiprocessing.get_context
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: methods.append(method) or get_context(method))
+    assert memory.in_fresh_process(os.getpid) != os.getpid()
+    assert methods == ["spawn"]
+
+
+def test_bench_that_is_cut_short_leaves_what_it_measured(tmp_path, monkeypatch, capsys):
+    def cut_short(keep, *arguments):
+        keep({"rows": [1]})
+        keep({"rows": [1, 2]})
+        raise ChildProcessError("ended")
+
+    monkeypatch.setattr("pixelnet_edu.cli.run_bench", cut_short)
+    (tmp_path / "b.json").write_text("an older record")
+    assert pixelnet("bench", "--out", tmp_path / "b.json", monkeypatch=monkeypatch) != 0
+    assert json.loads((tmp_path / "b.part.json").read_text()) == {"rows": [1, 2]}
+    assert (tmp_path / "b.json").read_text() == "an older record"
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "no")])
+def test_richer_network_is_trained_in_the_precision_of_this_machine(net, monkeypatch, fast, precision):
+    recipe = presets.preset("segmentation", "rooms", "laptop")
+    recipe = replace(recipe, training=replace(recipe.training, precision="no" if fast else "bf16"))
+    configs = []
+    monkeypatch.setattr(presets, "has_fast_bf16", lambda: fast)
+    monkeypatch.setattr(adaptive, "fit", lambda *arguments, **options: configs.append(arguments[4]))
+    adaptive.enrich(net, presets.build_task(recipe), recipe, [], QUICK.rich)
+    assert [config.precision for config in configs] == [precision]
 
 
 def test_disk_that_is_full_is_told_before(tmp_path, monkeypatch, capsys):

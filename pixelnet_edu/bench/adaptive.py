@@ -67,14 +67,14 @@ def rich_rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on larger rooms, with a predictor of the paper's size on the recorded backbone of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
     recipe = replace(recipe, size=plan.rich.size)
-    net = enrich(net, problem, recipe, RoomScenes(recipe.size, RICH_SCENES, seed=0), plan.rich)
+    net = enrich(net, problem, recipe, _scenes(recipe.size, RICH_SCENES, seed=0), plan.rich)
     scenes = _scenes(recipe.size, plan.rich.scenes)
     return compare(f"large rooms, rich predictor, {task}", task, net, problem, scenes, plan)
 
 
-def _scenes(size: tuple[int, int], number: int) -> list[dict]:
-    """Render rooms that no recorded network was trained on."""
-    dataset = RoomScenes(size, number, seed=1)
+def _scenes(size: tuple[int, int], number: int, seed: int = 1) -> list[dict]:
+    """Render rooms; no recorded network was trained on those of seed 1."""
+    dataset = RoomScenes(size, number, seed)
     return [dataset[k] for k in range(number)]
 
 

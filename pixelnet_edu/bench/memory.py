@@ -41,7 +41,8 @@ def measure(operation: Callable[[Setup], None], workload: Workload, seconds: flo
 
 def in_fresh_process(function: Callable[[], object]) -> object:
     """Call a function that can be pickled in a process that has done nothing else, with as many threads as here."""
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    fork = sys.platform == "linux" and not torch.cuda.is_available()  # a process that was forked can't use a GPU
+    context = multiprocessing.get_context("forkserver" if fork else "spawn")
     context.set_forkserver_preload(["pixelnet_edu.bench.run"])  # imported once, not in every process
     threads = torch.get_num_threads()
     with ProcessPoolExecutor(1, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:

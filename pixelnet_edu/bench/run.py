@@ -26,7 +26,7 @@ RECORD_BYTES = 1 << 18  # more than a record ever has
 def run_bench(
     keep: Callable[[dict], None], quick: bool = False, camvid: Path | None = None, root: Path | None = None
 ) -> dict:
-    """Measure speed and memory on this machine: about half an hour on two cores.
+    """Measure speed and memory on this machine: half an hour to two hours on two cores, by the processor.
 
     Parameters
     ----------

@@ -248,8 +248,8 @@ def _sum_rows(table: Tensor, firsts: Tensor, members: Tensor, weights: Tensor, o
 def _has_sparse_products() -> bool:
     """Tell whether this torch multiplies sparse matrices on the processor, which takes the library MKL."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says, once, that these matrices are in beta
-        torch.eye(1).to_sparse_csr()
+        warnings.simplefilter("ignore")  # torch says, once, that these matrices are in beta and unchecked
+        torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), check_invariants=False)
     return torch.backends.mkl.is_available()
 
 

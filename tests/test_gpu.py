@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from test_model import distance
 
 from pixelnet_edu import (
     BalancedSampler,
@@ -41,11 +42,6 @@ def draw(size, n=300):
     generator = torch.Generator().manual_seed(1)
     points = torch.rand(2, n, 2, generator=generator) * torch.tensor([size[1], size[0]]) - 0.5
     return torch.rand(2, 3, *size, generator=generator).to(DEVICE), points.to(DEVICE)
-
-
-def distance(found, expected):
-    """Return the norm of the difference in shares of the norm."""
-    return float((found.float() - expected.float()).norm() / expected.float().norm())
 
 
 def with_gradients(outputs, of):
@@ -115,7 +111,7 @@ def test_samplers_draw_the_points_that_they_draw_on_the_processor(sampler):
 
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-def test_training_learns_and_resumes(net, tmp_path, precision):
+def test_training_learns_and_its_checkpoint_loads(net, tmp_path, precision):
     task, scenes, folder = build_task(preset("segmentation", "rooms", "laptop")), RoomScenes(32, 4), tmp_path / "run"
     config = TrainingConfig(30, 4, 100, 0.1, checkpoint_every=10, log_every=10, precision=precision)
     start = copy.deepcopy(net.state_dict())

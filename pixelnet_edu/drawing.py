@@ -38,37 +38,46 @@ def draw(strata: Tensor, sizes: Tensor, quotas: Tensor, generator: torch.Generat
     """
     share = (quotas + MARGIN[0] * quotas.sqrt() + MARGIN[1]) / sizes.clamp(min=1)
     chosen = _draw_among(strata, share * (quotas > 0), quotas, generator)
-    if len(chosen) < quotas.sum():  # hardly ever, by the margin
+    if chosen is None:  # hardly ever, by the margin
         chosen = _draw_among(strata, (quotas > 0).double(), quotas, generator)
-    chosen = chosen.view(len(strata), -1) % strata[0].numel()
-    probabilities = (quotas / sizes.clamp(min=1)).gather(1, strata.flatten(1).gather(1, chosen))
-    return PixelSample(points_of(chosen, strata.shape[2]), probabilities.float())
+    probabilities = (quotas / sizes.clamp(min=1)).flatten().repeat_interleave(quotas.flatten())
+    return PixelSample(points_of(chosen, strata.shape[2]), probabilities.view(chosen.shape).float())
 
 
-def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw from about that share (B, S) of each stratum, the flat indices; too few where it was too small."""
+def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.Generator | None) -> Tensor | None:
+    """Draw from about that share (B, S) of each stratum the indices of pixels (B, n); None where it was too small."""
     limits = torch.zeros(len(strata), VOID + 1, dtype=torch.uint8, device=strata.device)
     limits[:, : share.shape[1]] = (256 * share).ceil().clamp(max=255).to(torch.uint8)
     limit = limits.gather(1, strata.flatten(1)).flatten()
     candidates = (_random_bytes(limit, generator) < limit).nonzero().squeeze(1)
-    group = strata.flatten().index_select(0, candidates) + candidates // strata[0].numel() * share.shape[1]
-    key, order = ((group << KEY_BITS) + _random_keys(candidates, generator)).sort()
-    group = key >> KEY_BITS
-    sizes = group.bincount(minlength=quotas.numel())
-    ends = (sizes.cumsum(0) - sizes + quotas.flatten()).index_select(0, group)  # index_select: much faster than [...]
-    kept = torch.arange(len(group), device=group.device) < ends
-    return candidates.index_select(0, order.masked_select(kept))
+    image = candidates // strata[0].numel()
+    group = strata.flatten().index_select(0, candidates) + image * share.shape[1]
+    spare = group.bincount(minlength=quotas.numel()) - quotas.flatten()
+    if (spare < 0).any():
+        return None
+    shuffled = _shuffled(group, candidates - image * strata[0].numel(), quotas.numel(), strata[0].numel(), generator)
+    skipped = (spare.cumsum(0) - spare).repeat_interleave(quotas.flatten())
+    places = torch.arange(len(skipped), device=skipped.device).add_(skipped)
+    return shuffled.index_select(0, places).view(len(strata), -1)
+
+
+def _shuffled(group: Tensor, pixel: Tensor, groups: int, pixels: int, generator: torch.Generator | None) -> Tensor:
+    """Return the pixels by group, in random order within each: one sort of numbers that hold group, key and pixel."""
+    pixel_bits = pixels.bit_length()
+    key_bits = min(KEY_BITS, 63 - pixel_bits - groups.bit_length())
+    keys = (_random_words(len(pixel), pixel, generator) & 2**KEY_BITS - 1) >> KEY_BITS - key_bits
+    packed = (((group << key_bits) + keys) << pixel_bits) + pixel
+    if packed.is_cpu:
+        packed.numpy().sort()  # takes a fourth of the time of torch's
+    else:
+        packed = packed.sort().values
+    return packed & 2**pixel_bits - 1
 
 
 def _random_bytes(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw a number from 0 to 254 for each entry; 254 twice as often, so that a limit of 255 lets all pass."""
     words = _random_words(-(-like.numel() // 8), like, generator)
     return words.view(torch.uint8)[: like.numel()].clamp_(max=254)
-
-
-def _random_keys(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw a number below 2^KEY_BITS for each entry."""
-    return _random_words(like.numel(), like, generator) & (2**KEY_BITS - 1)
 
 
 def _random_words(number: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -80,7 +89,8 @@ def _random_words(number: int, like: Tensor, generator: torch.Generator | None) 
 
 def points_of(indices: Tensor, width: int) -> Tensor:
     """Turn row-major pixel indices (B, n) into points (B, n, 2)."""
-    return torch.stack([indices % width, indices // width], -1).float()
+    rows = indices // width
+    return torch.stack([indices - rows * width, rows], -1).float()
 
 
 def uniform_like(like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -67,7 +67,7 @@ class Plan:
     rich : Rich
         The predictor of the paper's size that the same backbones get, too, for larger rooms.
     seconds : float
-        About how long the sides of one ratio take turns; three rounds are taken anyway.
+        About how long the sides of one ratio take turns; five rounds are taken anyway.
     curve_seconds : float
         A curve ends before a value that would take it beyond this.
     curves : tuple of Curve

@@ -10,7 +10,7 @@ import torch
 from torch.utils.benchmark import Measurement, TaskSpec, timer
 
 SHORTEST = 0.02  # seconds of one sample; shorter calls are repeated within it
-ROUNDS = (3, 25)
+ROUNDS = (5, 25)
 
 
 def interleaved(sides: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, dict]:
@@ -21,7 +21,7 @@ def interleaved(sides: Mapping[str, Callable[[], object]], seconds: float) -> di
     sides : mapping of str to callable
         What to time.
     seconds : float
-        About how long to go on; there are at least 3 rounds and at most 25.
+        About how long to go on; there are at least 5 rounds and at most 25.
 
     Returns
     -------

@@ -46,16 +46,17 @@ def draw(strata: Tensor, sizes: Tensor, quotas: Tensor, generator: torch.Generat
 
 def _draw_among(strata: Tensor, share: Tensor, quotas: Tensor, generator: torch.Generator | None) -> Tensor | None:
     """Draw from about that share (B, S) of each stratum the indices of pixels (B, n); None where it was too small."""
+    pixels, groups = strata[0].numel(), quotas.numel()
     limits = torch.zeros(len(strata), VOID + 1, dtype=torch.uint8, device=strata.device)
     limits[:, : share.shape[1]] = (256 * share).ceil().clamp(max=255).to(torch.uint8)
     limit = limits.gather(1, strata.flatten(1)).flatten()
     candidates = (_random_bytes(limit, generator) < limit).nonzero().squeeze(1)
-    image = candidates // strata[0].numel()
+    image = candidates // pixels
     group = strata.flatten().index_select(0, candidates) + image * share.shape[1]
-    spare = group.bincount(minlength=quotas.numel()) - quotas.flatten()
+    spare = group.bincount(minlength=groups) - quotas.flatten()
     if (spare < 0).any():
         return None
-    shuffled = _shuffled(group, candidates - image * strata[0].numel(), quotas.numel(), strata[0].numel(), generator)
+    shuffled = _shuffled(group, candidates - image * pixels, groups, pixels, generator)
     skipped = (spare.cumsum(0) - spare).repeat_interleave(quotas.flatten())
     places = torch.arange(len(skipped), device=skipped.device).add_(skipped)
     return shuffled.index_select(0, places).view(len(strata), -1)

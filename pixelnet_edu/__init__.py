@@ -9,6 +9,7 @@ import importlib
 import torch  # noqa: F401  (every name below needs it)
 
 __version__ = "0.1.0"
+VOID = 255  # the label of a pixel without one, in every map of labels, strata and edges
 
 _HOME = {
     "geometry": ("Level", "neighbours", "pixel_grid"),

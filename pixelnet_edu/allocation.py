@@ -8,7 +8,8 @@ Shapes: B images, S strata, H x W pixels, n pixels to draw in each image.
 import torch
 from torch import Tensor
 
-VOID = 255
+from pixelnet_edu import VOID
+
 LANES = 4  # neighbours, mostly of one stratum, are counted apart: no count has to wait for the one before it
 
 

@@ -6,7 +6,8 @@ Shapes: B images, H x W pixels, n points an image.
 import torch
 from torch import Tensor
 
-from pixelnet_edu.allocation import VOID, spatial_strata
+from pixelnet_edu import VOID
+from pixelnet_edu.allocation import spatial_strata
 from pixelnet_edu.drawing import PixelSample
 from pixelnet_edu.sampling import StratifiedSampler, UniformSampler
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelnet_edu.allocation import VOID
+from pixelnet_edu import VOID
 
 KEY_BITS = 40
 MARGIN = (5.0, 10)  # candidates beyond those needed: so many standard deviations, and so many more

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
+from pixelnet_edu import VOID
 from pixelnet_edu._charts import hits_histogram, interval_bars, precision_recall
-from pixelnet_edu.allocation import VOID
 from pixelnet_edu.palette import OKABE_ITO, PALETTE, hex_colors
 
 __all__ = [

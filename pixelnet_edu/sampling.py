@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelnet_edu.allocation import VOID, allocate, count_strata, fill_shares
+from pixelnet_edu import VOID
+from pixelnet_edu.allocation import allocate, count_strata, fill_shares
 from pixelnet_edu.drawing import PixelSample, draw, points_of, read_at, uniform_like
 
 ALLOCATIONS = ("proportional", "square-root", "equal", "neyman")

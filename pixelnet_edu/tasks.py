@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelnet_edu.allocation import VOID
+from pixelnet_edu import VOID
 from pixelnet_edu.drawing import read_at
 
 MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelnet_edu import VOID
 from pixelnet_edu.geometry import Level, pixel_grid
 from pixelnet_edu.model import PixelNet
-
-VOID = 255
 
 
 def grid_sample_hypercolumns(features: Sequence[Tensor], points: Tensor, levels: Sequence[Level]) -> Tensor:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.labels import VOID, require
+from pixelnet_edu import VOID
+from pixelnet_edu.data.labels import require
 from pixelnet_edu.data.pascal import read_mat
 from pixelnet_edu.data.photos import SUFFIXES, read_photo
 

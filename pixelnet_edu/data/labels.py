@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixelnet_edu import VOID
 from pixelnet_edu.data.photos import open_image
-
-VOID = 255
 
 
 def read_labels(path: Path, size: tuple[int, int], num_classes: int, void: int = VOID) -> Tensor:

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pixelnet_edu import VOID
 from pixelnet_edu.data.depth import normals_from_depth
-from pixelnet_edu.data.labels import VOID, read_labels, require
+from pixelnet_edu.data.labels import read_labels, require
 from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
 from pixelnet_edu.data.photos import open_image, read_photo
 

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from pixelnet_edu.data.labels import VOID
+from pixelnet_edu import VOID
 from pixelnet_edu.data.pascal import read_mat
 
 MAT, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.labels import VOID, color_map, read_labels, read_names, require
+from pixelnet_edu import VOID
+from pixelnet_edu.data.labels import color_map, read_labels, read_names, require
 from pixelnet_edu.data.pascal import VOC_CLASSES
 from pixelnet_edu.data.photos import read_photo
 

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelnet_edu import VOID
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
-from pixelnet_edu.data.labels import VOID
 from pixelnet_edu.provenance import provenance
 from pixelnet_edu.runs import RECORDS, write_json
 

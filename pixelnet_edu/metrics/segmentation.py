@@ -8,6 +8,8 @@ Shapes: K classes; predictions and targets have any equal shape, such as (B, H, 
 import torch
 from torch import Tensor
 
+from pixelnet_edu import VOID
+
 
 class ConfusionMatrix:
     """Count pixels by (target, predicted) class, image after image; then score.
@@ -27,7 +29,7 @@ class ConfusionMatrix:
     0.5
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+    def __init__(self, num_classes: int, ignore_index: int = VOID) -> None:
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
 
@@ -65,7 +67,7 @@ class ConfusionMatrix:
         }
 
 
-def segmentation_scores(predictions: Tensor, targets: Tensor, num_classes: int, ignore_index: int = 255) -> dict:
+def segmentation_scores(predictions: Tensor, targets: Tensor, num_classes: int, ignore_index: int = VOID) -> dict:
     """Score predicted classes: ``miou``, ``accuracy`` and ``iou`` (one a class), as shares between 0 and 1.
 
     Parameters

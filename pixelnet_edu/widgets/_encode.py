@@ -9,7 +9,8 @@ import io
 import numpy as np
 from PIL import Image
 
-VOID = 255
+from pixelnet_edu import VOID
+
 _PNG_LIMIT = 64_000
 
 

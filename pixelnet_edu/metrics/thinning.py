@@ -122,7 +122,7 @@ def thin(mask: np.ndarray) -> np.ndarray:
     >>> thin(np.pad(np.ones((3, 6), dtype=bool), 1))[2].astype(int).tolist()
     [0, 0, 1, 1, 1, 1, 0, 0]
     """
-    padded = np.pad(mask, 1)
+    padded = np.pad(np.ascontiguousarray(mask), 1)  # of a map in column order, flat would be a copy
     width, flat = padded.shape[1], padded.reshape(-1)
     ring = np.array([1, 1 - width, -width, -1 - width, -1, width - 1, width, width + 1])
     pixels, before = np.flatnonzero(flat), -1

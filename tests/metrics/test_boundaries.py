@@ -27,6 +27,25 @@ def test_thinning_equals_another_library(height, width, density, seed):
     np.testing.assert_array_equal(mask, before)
 
 
+ORDERS = {
+    "Fortran": np.asfortranarray,
+    "transposed view": lambda array: np.ascontiguousarray(np.moveaxis(array, -1, -2)).swapaxes(-1, -2),
+    "every other pixel": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
+    "transposed tensor": lambda array: torch.from_numpy(np.moveaxis(array, -1, -2).copy()).movedim(-1, -2),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_the_order_of_a_map_in_memory_changes_nothing(order):
+    soft = np.random.default_rng(0).random((41, 60)) * (np.indices((41, 60))[0] // 5 % 2)
+    drawn = np.zeros((2, 41, 60), dtype=bool)
+    drawn[:, 7::10] = True
+    expected = boundary_scores([soft], [drawn], thresholds=5)
+    assert boundary_scores([order(soft)], [order(drawn)], thresholds=5) == expected
+    assert thin(np.asarray(order(soft > 0.5))).sum() == thin(soft > 0.5).sum() < (soft > 0.5).sum()
+    assert non_maximum_suppression(order(soft)).equal(non_maximum_suppression(soft))
+
+
 def line(degrees, offset, sigma, height=61, width=75):
     """Return a blurred line through the middle, its normal turned by an angle, and the distance of each pixel to it."""
     y, x = np.indices((height, width))

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.fetching import fetch
-from pixelnet_edu.data.photos import write_picture
+from pixelnet_edu.data.photos import tile, write_picture
 from pixelnet_edu.data.sources import SOURCES, readable_size
 from pixelnet_edu.evaluation import Task, target_of
-from pixelnet_edu.runs import tile
 
 SIDE = 240  # pixels of a picture on the contact sheet
 NUMBER = 6  # samples on it
@@ -86,8 +85,7 @@ def introduce(name: str, root: Path) -> None:
 def contact_sheet(dataset: Dataset, task: Task) -> Tensor:
     """Draw photographs spread over a data set, and their targets below them, (3, H', W')."""
     columns = []
-    for index in torch.linspace(0, len(dataset) - 1, min(NUMBER, len(dataset))).long().tolist():
-        sample = dataset[index]
+    for sample in spread(dataset, NUMBER):
         colors = task.colors(target_of(sample, task)[None])[0]
         columns.append(tile([fit_square(sample["image"]), fit_square(colors)], dim=1))
     return tile(columns, dim=2)

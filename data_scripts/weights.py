@@ -11,7 +11,6 @@ Fetching needs pooch and reading needs h5py, which the extra "data" of this pack
 
 import argparse
 import hashlib
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from pixelnet_edu.backbones import CONVS_PER_STAGE, HED_FILE, weights_folder
 from pixelnet_edu.data.fetching import fetch
+from pixelnet_edu.data.photos import write_whole
 from pixelnet_edu.data.sources import SOURCES
 from pixelnet_edu.data.unpacking import unpack
 
@@ -121,9 +121,7 @@ def read_layer(file, name: str) -> tuple[np.ndarray, np.ndarray]:
 def write(tensors: dict[str, Tensor], target: Path) -> None:
     """Write the weights, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    save_file(tensors, temporary)
-    temporary.replace(target)
+    write_whole(target, lambda temporary: save_file(tensors, temporary))
 
 
 if __name__ == "__main__":

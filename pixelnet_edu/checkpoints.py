@@ -1,22 +1,24 @@
 """The files of a training run: the log, the newest checkpoint, and whether its weights fit a network."""
 
 import csv
+import io
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+
+from pixelnet_edu.data.photos import write_whole
 
 LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
 
 
 def write_log(path: Path, rows: list[dict]) -> None:
     """Write the log as CSV, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, LOG_COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, lambda temporary: temporary.write_text(text.getvalue(), newline=""))
 
 
 def newest_checkpoint(folder: Path) -> Path:

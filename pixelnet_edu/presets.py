@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.backbones import VGG16, SmallVGG
 from pixelnet_edu.coverage import AnyPixelSampler, SpatialSampler
-from pixelnet_edu.data.catalog import CATALOG, catalog_entry
+from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
 from pixelnet_edu.data.rooms import RoomScenes
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.drawing import PixelSample
@@ -265,17 +265,6 @@ def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
     """
     dataset = _open(recipe, root, split)
     return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
-
-
-def spread(dataset: Dataset, number: int) -> Subset:
-    """Choose at most so many samples, spread evenly over a data set.
-
-    Examples
-    --------
-    >>> list(spread(range(100), 3))
-    [0, 49, 99]
-    """
-    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist())
 
 
 def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:

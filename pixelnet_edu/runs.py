@@ -7,7 +7,6 @@ Shapes: B images, K outputs, H x W pixels.
 """
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint
-from pixelnet_edu.data.photos import write_picture
+from pixelnet_edu.data.catalog import spread
+from pixelnet_edu.data.photos import tile, write_picture, write_whole
 from pixelnet_edu.evaluation import Task, predict_one, target_of
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_model, build_task
@@ -26,7 +26,6 @@ from pixelnet_edu.provenance import provenance
 from pixelnet_edu.training import TrainingConfig
 
 RECORDS = Path(__file__).parent / "records"
-GAP = 4  # white pixels between the tiles of a picture
 
 
 def recorded(name: str) -> Path:
@@ -134,30 +133,11 @@ def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, i
 def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -> Tensor:
     """Draw rows of photograph, target and prediction for samples spread over a data set, (3, H', W')."""
     rows = []
-    for index in torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist():
-        sample = dataset[index]
+    for sample in spread(dataset, number):
         prediction = task.decode(predict_one(model, sample["image"]))
         target = target_of(sample, task)[None]
         rows.append(tile([sample["image"], task.colors(target)[0], task.colors(prediction)[0]], dim=2))
     return tile(rows, dim=1)
-
-
-def tile(pictures: list[Tensor], dim: int) -> Tensor:
-    """Join pictures (3, H, W) along a dimension with a white gap; smaller ones get white on the right and below.
-
-    Examples
-    --------
-    >>> tile([torch.zeros(3, 4, 6), torch.zeros(3, 5, 8)], dim=2).shape
-    torch.Size([3, 5, 18])
-    """
-    across = max(picture.shape[3 - dim] for picture in pictures)
-    joined = []
-    for picture in pictures:
-        missing = across - picture.shape[3 - dim]
-        padding = (0, 0, 0, missing) if dim == 2 else (0, missing, 0, 0)
-        padded = F.pad(picture, padding, value=1.0)
-        joined += [torch.ones_like(padded).narrow(dim, 0, min(GAP, padded.shape[dim])), padded]
-    return torch.cat(joined[1:], dim)
 
 
 def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:
@@ -173,16 +153,13 @@ def write_curve(path: Path, curves: dict[str, dict]) -> None:
     from pixelnet_edu.plotting import precision_recall, use_style
 
     use_style()
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    precision_recall(curves).figure.savefig(temporary)
-    temporary.replace(path)
+    write_whole(path, precision_recall(curves).figure.savefig)
 
 
 def write_json(path: Path, content: dict) -> None:
     """Write JSON, whole or not at all; a score that does not exist (NaN) is null."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
-    temporary.replace(path)
+    text = json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n"
+    write_whole(path, lambda temporary: temporary.write_text(text))
 
 
 def _without_nan(value):

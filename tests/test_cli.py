@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pixelnet_edu import cli, presets, runs
 from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.data.photos import read_photo
+from pixelnet_edu.data.photos import GAP, read_photo, tile
 
 
 def pixelnet(*arguments, monkeypatch):
@@ -222,11 +222,11 @@ def test_paper_recipe_is_the_papers():
 def test_pictures_of_standing_and_lying_photographs_are_tiled():
     """White fills what a smaller picture leaves, and nothing is cut."""
     lying, standing = torch.zeros(3, 2, 5), torch.full((3, 4, 3), 0.5)
-    sheet = runs.tile([lying, standing], dim=1)
-    assert sheet.shape == (3, 2 + runs.GAP + 4, 5)
+    sheet = tile([lying, standing], dim=1)
+    assert sheet.shape == (3, 2 + GAP + 4, 5)
     assert sheet[:, :2].equal(lying)
-    assert sheet[:, 2 + runs.GAP :, :3].equal(standing)
-    assert (sheet[:, 2 + runs.GAP :, 3:] == 1).all()
+    assert sheet[:, 2 + GAP :, :3].equal(standing)
+    assert (sheet[:, 2 + GAP :, 3:] == 1).all()
 
 
 def test_predicted_photo_has_its_own_size():

@@ -17,6 +17,7 @@ from pixelnet_edu import presets
 from pixelnet_edu.bench.plans import Plan, Rich
 from pixelnet_edu.bench.report import once, row
 from pixelnet_edu.bench.timing import interleaved
+from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.rooms import RoomScenes
 from pixelnet_edu.evaluation import Task, evaluate, predict_one
 from pixelnet_edu.heads import MLPHead
@@ -112,14 +113,14 @@ def camvid_run(run: Path, root: Path | None) -> CamVidRun:
 
 def camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on photographs spread over CamVid's test set."""
-    photographs = list(presets.spread(run.test, plan.scenes))
+    photographs = list(spread(run.test, plan.scenes))
     return compare("camvid", "segmentation", run.net, run.problem, photographs, plan)
 
 
 def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on fewer of them, with a predictor of the paper's size on the run's backbone."""
     net = enrich(run.net, run.problem, run.recipe, run.train, plan.rich)
-    photographs = list(presets.spread(run.test, plan.rich.scenes))
+    photographs = list(spread(run.test, plan.rich.scenes))
     return compare("camvid, rich predictor", "segmentation", net, run.problem, photographs, plan)
 
 

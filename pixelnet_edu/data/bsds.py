@@ -17,8 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.labels import require
-from pixelnet_edu.data.pascal import read_mat
+from pixelnet_edu.data.labels import read_mat, require
 from pixelnet_edu.data.photos import SUFFIXES, read_photo
 
 

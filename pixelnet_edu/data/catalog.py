@@ -6,8 +6,9 @@ A name says what its scores mean: "voc-aug" trains on SBD's pictures too, "conte
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.data.bsds import BSDS500
 from pixelnet_edu.data.camvid import CamVid
@@ -91,3 +92,14 @@ def catalog_entry(name: str) -> Entry:
     if name not in CATALOG:
         raise ValueError(f"data: found {name!r}, expected one of {', '.join(CATALOG)}")
     return CATALOG[name]
+
+
+def spread(dataset: Dataset, number: int) -> Subset:
+    """Choose at most so many samples, spread evenly over a data set.
+
+    Examples
+    --------
+    >>> list(spread(range(100), 3))
+    [0, 49, 99]
+    """
+    return Subset(dataset, torch.linspace(0, len(dataset) - 1, min(number, len(dataset))).long().tolist())

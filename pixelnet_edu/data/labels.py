@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.io import loadmat
 from torch import Tensor
 
 from pixelnet_edu import VOID
@@ -61,6 +62,19 @@ def check_labels(path: Path, labels: Tensor, size: tuple[int, int], num_classes:
             f"or {void} for void; take the original file"
         )
     return labels
+
+
+def read_mat(path: Path, variable: str) -> np.ndarray:
+    """Read one variable of a MATLAB file (version 7 or older); one clear error for a missing or broken one."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected a .mat file with the variable {variable!r}")
+    try:
+        return loadmat(path, variable_names=[variable])[variable]
+    except Exception as error:  # scipy raises many kinds for a damaged file
+        raise ValueError(
+            f"{path}: cannot be read as a MATLAB file (version 7 or older) with the variable {variable!r} "
+            f"({type(error).__name__}); take the original file"
+        ) from error
 
 
 def require(paths: Iterable[Path], what: str) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.io import loadmat
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.labels import check_labels, color_map, read_labels, read_names, require
+from pixelnet_edu.data.labels import check_labels, color_map, read_labels, read_mat, read_names, require
 from pixelnet_edu.data.photos import read_photo
 
 VOC_CLASSES = (
@@ -111,19 +110,6 @@ def read_sbd_labels(path: Path, size: tuple[int, int], num_classes: int) -> Tens
     """
     labels = read_mat(path, "GTcls")["Segmentation"][0, 0]
     return check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)
-
-
-def read_mat(path: Path, variable: str) -> np.ndarray:
-    """Read one variable of a MATLAB file (version 7 or older); one clear error for a missing or broken one."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a .mat file with the variable {variable!r}")
-    try:
-        return loadmat(path, variable_names=[variable])[variable]
-    except Exception as error:  # scipy raises many kinds for a damaged file
-        raise ValueError(
-            f"{path}: cannot be read as a MATLAB file (version 7 or older) with the variable {variable!r} "
-            f"({type(error).__name__}); take the original file"
-        ) from error
 
 
 def _folder(folder: Path, what: str) -> Path:

@@ -1,13 +1,16 @@
 """Reading and writing photographs: any size, greyscale or colour, with alpha, turned by EXIF."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
+GAP = 4  # white pixels between the tiles of a picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -60,9 +63,41 @@ def write_picture(path: str | Path, picture: Tensor) -> None:
         raise ValueError(f"{path}: found ending {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     array = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    write_whole(path, Image.fromarray(array).save)
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write(temporary)`` make a file beside the path, then give it its name: whole or not at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> write_whole(path, lambda temporary: temporary.write_text("whole"))
+    >>> path.read_text(), len(list(path.parent.iterdir()))
+    ('whole', 1)
+    """
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        Image.fromarray(array).save(temporary)
+        write(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tile(pictures: list[Tensor], dim: int) -> Tensor:
+    """Join pictures (3, H, W) along a dimension with a white gap; smaller ones get white on the right and below.
+
+    Examples
+    --------
+    >>> tile([torch.zeros(3, 4, 6), torch.zeros(3, 5, 8)], dim=2).shape
+    torch.Size([3, 5, 18])
+    """
+    across = max(picture.shape[3 - dim] for picture in pictures)
+    joined = []
+    for picture in pictures:
+        missing = across - picture.shape[3 - dim]
+        padding = (0, 0, 0, missing) if dim == 2 else (0, missing, 0, 0)
+        padded = F.pad(picture, padding, value=1.0)
+        joined += [torch.ones_like(padded).narrow(dim, 0, min(GAP, padded.shape[dim])), padded]
+    return torch.cat(joined[1:], dim)

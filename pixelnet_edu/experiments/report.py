@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelnet_edu.data.photos import write_whole
 from pixelnet_edu.experiments import experiment
 from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.paper import SOURCE, paper_value
@@ -207,9 +208,7 @@ def draw(records: Sequence[Record], path: Path) -> None:
     found = [interval_of(records, arm) for arm in arms]
     ends = [(i.low, i.high) if i.number > 1 else (i.mean, i.mean) for i in found]
     axes = interval_bars(arms, [i.mean for i in found], ends, f"{_unit(records)}, mean and 95 % interval over seeds")
-    temporary = path.with_name(f".{path.name}")
-    axes.figure.savefig(temporary, format=path.suffix[1:])
-    temporary.replace(path)
+    write_whole(path, axes.figure.savefig)
 
 
 def _row(records: Sequence[Record]) -> Row:

@@ -15,7 +15,7 @@ from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.fetching import fetch
 from pixelnet_edu.data.photos import tile, write_picture
 from pixelnet_edu.data.sources import SOURCES, readable_size
-from pixelnet_edu.evaluation import Task, target_of
+from pixelnet_edu.tasks import Task, target_of
 
 SIDE = 240  # pixels of a picture on the contact sheet
 NUMBER = 6  # samples on it

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pixelnet_edu.distributed import own_rows, processes
-from pixelnet_edu.evaluation import Task, target_of
+from pixelnet_edu.tasks import Task, target_of
 
 CROPS = 20  # tries until a crop has enough valid pixels
 

@@ -17,11 +17,10 @@ from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.photos import read_photo, write_picture
 from pixelnet_edu.distributed import on_main, processes
 from pixelnet_edu.evaluation import evaluate as score
-from pixelnet_edu.evaluation import target_of
 from pixelnet_edu.experiments import cli as experiments
 from pixelnet_edu.provenance import provenance
 from pixelnet_edu.references import hed, human_scores
-from pixelnet_edu.tasks import EdgeDetection
+from pixelnet_edu.tasks import TASKS, EdgeDetection, target_of
 from pixelnet_edu.training import fit
 
 app = typer.Typer(
@@ -42,7 +41,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet tr
 
 @app.command()
 def train(
-    task: Annotated[Literal[presets.TASKS], typer.Option(help="What to predict at a pixel.")],
+    task: Annotated[Literal[tuple(TASKS)], typer.Option(help="What to predict at a pixel.")],
     data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
     preset: Annotated[

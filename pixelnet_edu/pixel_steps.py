@@ -14,10 +14,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from pixelnet_edu.distributed import all_rows, own_rows, processes, sum_of_all
-from pixelnet_edu.evaluation import Task
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.sampling import HardPixelSampler, UniformSampler
-from pixelnet_edu.tasks import targets_at
+from pixelnet_edu.tasks import Task, targets_at
 
 POINTS_AT_ONCE = 1 << 16  # of all images together; with the paper's predictor they need about 6 GB
 CANDIDATES = 4  # pixels whose loss is looked at for each hard pixel that is drawn

@@ -28,10 +28,9 @@ from pixelnet_edu.sampling import (
     StratifiedSampler,
     UniformSampler,
 )
-from pixelnet_edu.tasks import EdgeDetection, SemanticSegmentation, SurfaceNormals
+from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
 from pixelnet_edu.training import TrainingConfig
 
-TASKS = ("segmentation", "normals", "edges")
 PRESETS = ("laptop", "paper")
 WEIGHTS = ("none", "imagenet", "hed")
 _SAMPLERS = {
@@ -123,7 +122,7 @@ def preset(task: str, data: str, name: str, weights: str = "none", steps: int | 
 def _check_names(task: str, data: str, name: str, weights: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
     for argument, value, known in (
-        ("task", task, TASKS),
+        ("task", task, tuple(TASKS)),
         ("data", data, tuple(CATALOG)),
         ("preset", name, PRESETS),
         ("weights", weights, WEIGHTS),
@@ -176,7 +175,7 @@ def _laptop(task: str, data: str) -> Preset:
         task,
         data,
         "laptop",
-        sampler={"segmentation": "square-root", "normals": "uniform", "edges": choice.edge_sampler}[task],
+        sampler={"segmentation": "square-root", "edges": choice.edge_sampler}.get(task, "uniform"),
         size=choice.size,
         hidden=(256,),
         dropout=0.0,
@@ -227,16 +226,14 @@ def _build_backbone(recipe: Preset, pretrained: bool) -> VGG16 | SmallVGG:
     return VGG16(recipe.weights if pretrained else None, fc=recipe.context)
 
 
-def build_task(recipe: Preset) -> SemanticSegmentation | SurfaceNormals | EdgeDetection:
+def build_task(recipe: Preset) -> Task:
     """Build the task of a recipe."""
-    if recipe.task == "segmentation":
-        entry = catalog_entry(recipe.data)
-        if not entry.classes:
-            raise ValueError(
-                f"task: found 'segmentation' with {recipe.data}, which has no classes; choose another task"
-            )
-        return SemanticSegmentation(entry.classes, entry.palette)
-    return SurfaceNormals() if recipe.task == "normals" else EdgeDetection()
+    if TASKS[recipe.task] is not SemanticSegmentation:
+        return TASKS[recipe.task]()
+    entry = catalog_entry(recipe.data)
+    if not entry.classes:
+        raise ValueError(f"task: found 'segmentation' with {recipe.data}, which has no classes; choose another task")
+    return SemanticSegmentation(entry.classes, entry.palette)
 
 
 def build_sampler(recipe: Preset) -> Callable[..., PixelSample]:

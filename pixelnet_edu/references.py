@@ -10,10 +10,10 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from pixelnet_edu.backbones import HED_FILE, VGG16, weights_folder
-from pixelnet_edu.evaluation import annotations_of
 from pixelnet_edu.heads import LinearHead
 from pixelnet_edu.metrics import BoundaryCurve
 from pixelnet_edu.model import PixelNet
+from pixelnet_edu.tasks import annotations_of
 
 
 def hed() -> PixelNet:

@@ -19,10 +19,11 @@ from torch.utils.data import Dataset
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint
 from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.photos import tile, write_picture, write_whole
-from pixelnet_edu.evaluation import Task, predict_one, target_of
+from pixelnet_edu.evaluation import predict_one
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset, build_model, build_task
 from pixelnet_edu.provenance import provenance
+from pixelnet_edu.tasks import Task, target_of
 from pixelnet_edu.training import TrainingConfig
 
 RECORDS = Path(__file__).parent / "records"

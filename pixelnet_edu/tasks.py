@@ -1,17 +1,18 @@
-"""The three pixel problems: what is predicted at a pixel, which pixels are valid, the loss, the decoding, the colours.
+"""The pixel problems, side by side: what is predicted at a pixel, which pixels are valid, the loss, the scores.
 
 A task reads its target from a sample, a dictionary with ``image`` (3, H, W) and some of ``labels`` (H, W) with 255 for
-void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. For adaptive
-prediction it tells the ``spacing`` of the first grid in pixels, the ``answers`` that outputs stand for, and where
-neighbouring answers ``disagree``.
+void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. A fourth task is a
+class more: it names what `Task` lists, and everything from the sampler to the report asks it.
 Source: the losses of the paper's released networks (PixelNet, arXiv 1702.06506): softmax cross-entropy; half the
 squared distance of unit normals; sigmoid cross-entropy without class weights.
 
-Shapes: B images, N points an image, K outputs a pixel, H x W pixels.
+Shapes: B images, N points an image, K outputs a pixel, H x W pixels. Targets are maps, (B, H, W) or (B, 3, H, W), or
+read at points, (B, N) or (B, N, 3).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.drawing import read_at
+from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, NormalErrors, non_maximum_suppression
 
 MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain
 BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth
@@ -26,7 +28,74 @@ UNLIKELY = 0.1  # an edge of less probability is none
 _VOID_COLOR = 0.55
 
 
-class SemanticSegmentation:
+class Score(NamedTuple):
+    """How a score is printed: its label, its unit, and how many of those a metric's 1 is."""
+
+    label: str
+    unit: str
+    factor: int
+
+
+def _printed(unit: str, factor: int, **labels: str) -> dict[str, Score]:
+    """Label scores that share a unit."""
+    return {name: Score(label, unit, factor) for name, label in labels.items()}
+
+
+class Meter(NamedTuple):
+    """Takes the decoded prediction (1, ...) and the sample of one image after the other; tells the scores of all."""
+
+    update: Callable[[Tensor, dict], None]
+    scores: Callable[[], dict]
+
+
+class Task(Protocol):
+    """What a task tells to whoever samples, trains, predicts, scores or reports."""
+
+    target: str  # the entry of a sample that is predicted
+    num_outputs: int  # K
+    score: str  # the leading one of ``scores``
+    scores: Mapping[str, Score]  # what a report prints, in its order
+    higher_is_better: bool  # the leading score of better predictions
+    tolerance: float  # how far that score of one run may lie apart on two machines
+    class_balanced: str  # the sampler that draws as many pixels of each class; "" where there are no classes
+    spacing: int  # pixels between neighbours of adaptive prediction's first grid, a power of two
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss at each point, outputs (B, N, K) to (B, N); anything where the target is not valid."""
+        ...
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        """Turn outputs (B, K, H, W) into predictions."""
+        ...
+
+    def colors(self, targets: Tensor) -> Tensor:
+        """Colour targets or predictions, RGB (B, 3, H, W) in [0, 1]; what is not valid is grey."""
+        ...
+
+    def meter(self, workers: int = 1) -> Meter:
+        """Return a new meter, which so many processes may help."""
+        ...
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell between which answers adaptive prediction must not interpolate, (B, ...) bool."""
+        ...
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Return what outputs (B, K, ...) stand for in that comparison."""
+        return self.decode(outputs)
+
+    def valid(self, targets: Tensor) -> Tensor:
+        """Tell which pixels of maps (B, ...) have a target, (B, H, W) bool."""
+        return targets != VOID
+
+    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Average the losses of outputs (B, N, K) over the valid targets; with weights (B, N), their weighted mean."""
+        losses, valid = self.losses(outputs, targets), valid_at(self, targets)
+        weights = valid.to(losses.dtype) if weights is None else valid * weights
+        return (losses * weights).sum() / weights.sum().clamp(min=1e-12)
+
+
+class SemanticSegmentation(Task):
     """One of K classes at every pixel: K logits, softmax cross-entropy.
 
     Parameters
@@ -43,36 +112,18 @@ class SemanticSegmentation:
     0.6931
     """
 
-    target = "labels"
-    score = "miou"
-    higher_is_better = True
-    spacing = 8
+    target, spacing = "labels", 8
+    score, higher_is_better, tolerance = "miou", True, 0.04
+    scores = _printed("per cent", 100, miou="mIoU", accuracy="accuracy")
+    class_balanced = "equal"
 
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
         self.classes, self.palette = tuple(classes), torch.as_tensor(palette)
         self.num_outputs = len(self.classes)
 
-    def valid(self, targets: Tensor) -> Tensor:
-        """Return which pixels have a class, (B, H, W) bool."""
-        return targets != VOID
-
-    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Average the cross-entropy of logits (B, N, K) over the non-void targets (B, N).
-
-        Raises
-        ------
-        ValueError
-            If a target is neither a class nor void.
-        """
-        wrong = targets[(targets != VOID) & ((targets < 0) | (targets >= self.num_outputs))]
-        if len(wrong):
-            raise ValueError(
-                f"labels: found class {int(wrong[0])}, expected 0 to {self.num_outputs - 1}, or {VOID} for void"
-            )
-        return _average(self.losses(outputs, targets), targets != VOID, weights)
-
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy of each of the logits (B, N, K), (B, N); 0 where the target (B, N) is void."""
+        """Return the cross-entropy of logits (B, N, K), (B, N); ValueError for a target that is no class, nor void."""
+        _check(targets, "labels", self.num_outputs)
         losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=VOID, reduction="none")
         return losses.view_as(targets)
 
@@ -80,25 +131,27 @@ class SemanticSegmentation:
         """Return the likeliest class, (B, K, H, W) -> (B, H, W) int64."""
         return outputs.argmax(1)
 
-    def answers(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class, logits (B, K, ...) -> (B, K, ...)."""
-        return outputs.float().softmax(1)
-
-    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where more than ``MOVED`` of the probability (B, K, ...) lies on other classes, (B, ...) bool.
-
-        Source: the total variation distance, half the sum of the absolute differences.
-        """
-        return (answers - others).abs_().sum(1) > 2 * MOVED
-
     def colors(self, labels: Tensor) -> Tensor:
-        """Colour class indices, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""
+        """Colour class indices (B, H, W) by the palette."""
         palette = self.palette.to(labels.device).float() / 255
         colors = palette[labels.clamp(0, self.num_outputs - 1)].movedim(-1, 1)
         return colors.where((labels != VOID)[:, None], _VOID_COLOR)
 
+    def meter(self, workers: int = 1) -> Meter:
+        """Count a confusion matrix."""
+        matrix = ConfusionMatrix(self.num_outputs)
+        return Meter(lambda labels, sample: matrix.update(labels[0], sample["labels"]), matrix.scores)
 
-class SurfaceNormals:
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class."""
+        return outputs.float().softmax(1)
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell where more than ``MOVED`` of the probability lies on other classes: the total variation distance."""
+        return (answers - others).abs_().sum(1) > 2 * MOVED
+
+
+class SurfaceNormals(Task):
     """The unit normal of the visible surface at every pixel: 3 numbers, made unit length, regression.
 
     Camera frame: x right, y down, z into the scene; a wall that faces the camera has the normal (0, 0, -1).
@@ -109,43 +162,45 @@ class SurfaceNormals:
     1.0
     """
 
-    target = "normals"
-    score = "median"
-    higher_is_better = False
-    num_outputs = 3
-    spacing = 8
+    target, num_outputs, spacing = "normals", 3, 8
+    score, higher_is_better, tolerance = "median", False, 2.0
+    scores = _printed("degrees", 1, median="median", mean="mean", rmse="RMSE")
+    scores |= _printed("per cent", 1, within_11_25="<11.25°", within_22_5="<22.5°", within_30="<30°")
+    class_balanced = ""
 
     def valid(self, targets: Tensor) -> Tensor:
-        """Return which pixels have a normal, (B, 3, H, W) -> (B, H, W) bool."""
+        """Tell which pixels have a normal, (B, 3, H, W) -> (B, H, W) bool."""
         return targets.square().sum(1) > 0.25
 
-    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Average half the squared distance of unit vectors, 1 - cos(angle), over the valid targets (B, N, 3)."""
-        return _average(self.losses(outputs, targets), targets.square().sum(-1) > 0.25, weights)
-
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return 1 - cos(angle) of each output (B, N, 3), (B, N); meaningless where the target (B, N, 3) is invalid."""
+        """Return 1 - cos(angle), half the squared distance of unit vectors, of outputs (B, N, 3), (B, N)."""
         return 1 - (F.normalize(outputs.float(), dim=-1) * targets).sum(-1)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Make the outputs (B, 3, H, W) unit length."""
         return F.normalize(outputs.float(), dim=1)
 
-    def answers(self, outputs: Tensor) -> Tensor:
-        """Return unit normals, (B, 3, ...)."""
-        return self.decode(outputs)
-
-    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where two unit normals (B, 3, ...) have more than 20 degrees between them, (B, ...) bool."""
-        return (answers * others).sum(1) < math.cos(math.radians(BEND))
-
     def colors(self, normals: Tensor) -> Tensor:
-        """Colour normals, (B, 3, H, W) -> RGB in [0, 1]: right is red, up is green, towards the camera is blue."""
+        """Colour normals (B, 3, H, W): right is red, up is green, towards the camera is blue."""
         signs = torch.tensor([1.0, -1.0, -1.0], device=normals.device).view(3, 1, 1)
         return ((1 + signs * normals) / 2).where(self.valid(normals)[:, None], _VOID_COLOR)
 
+    def meter(self, workers: int = 1) -> Meter:
+        """Pool the angles of all valid pixels."""
+        errors = NormalErrors()
 
-class EdgeDetection:
+        def update(normals: Tensor, sample: dict) -> None:
+            target = sample["normals"][None]
+            errors.update(normals, target, self.valid(target))
+
+        return Meter(update, errors.scores)
+
+    def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
+        """Tell where two unit normals have more than 20 degrees between them."""
+        return (answers * others).sum(1) < math.cos(math.radians(BEND))
+
+
+class EdgeDetection(Task):
     """Whether a boundary passes through the pixel: one logit, sigmoid cross-entropy.
 
     Examples
@@ -154,47 +209,60 @@ class EdgeDetection:
     0.6931
     """
 
-    target = "edges"
-    score = "ods"
-    higher_is_better = True
-    num_outputs = 1
-    spacing = 2  # an edge is one pixel wide
-
-    def valid(self, targets: Tensor) -> Tensor:
-        """Return which pixels are known to be edge or not, (B, H, W) bool."""
-        return targets != VOID
-
-    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Average the cross-entropy of logits (B, N, 1) over the non-void targets (B, N) of 0 and 1."""
-        wrong = targets[(targets != VOID) & (targets != 0) & (targets != 1)]
-        if len(wrong):
-            raise ValueError(f"edges: found {int(wrong[0])}, expected 0 or 1, or {VOID} for void")
-        return _average(self.losses(outputs, targets), targets != VOID, weights)
+    target, num_outputs, spacing = "edges", 1, 2  # an edge is one pixel wide
+    score, higher_is_better, tolerance = "ods", True, 0.03
+    scores = _printed("per cent", 100, ods="ODS", ois="OIS", ap="AP", calibration_error="calibration")
+    class_balanced = "balanced"
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy of each logit (B, N, 1), (B, N); meaningless where the target (B, N) is void."""
+        """Return the cross-entropy of logits (B, N, 1), (B, N); ValueError for a target other than 0, 1 and void."""
+        _check(targets, "edges", 2)
         return F.binary_cross_entropy_with_logits(outputs[..., 0].float(), targets.float(), reduction="none")
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Return the probability of an edge, (B, 1, H, W) -> (B, H, W)."""
         return outputs[:, 0].float().sigmoid()
 
+    def colors(self, edges: Tensor) -> Tensor:
+        """Draw edges (B, H, W) dark on white."""
+        picture = (1 - edges.float()).where(edges != VOID, _VOID_COLOR)
+        return picture[:, None].expand(-1, 3, -1, -1)
+
+    def meter(self, workers: int = 1) -> Meter:
+        """Match thinned edges with those of each annotator."""
+        curve = BoundaryCurve(workers=workers)
+        thinned = non_maximum_suppression
+        return Meter(lambda edges, sample: curve.update(thinned(edges[0]), annotations_of(sample)), curve.scores)
+
     def answers(self, outputs: Tensor) -> Tensor:
         """Tell which pixels may be of an edge, logits (B, 1, ...) -> (B, ...) bool."""
         return self.decode(outputs) > UNLIKELY
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
-        """Tell where one of two pixels may be of an edge, which interpolation would blur, bool."""
+        """Tell where one of two pixels may be of an edge, which interpolation would blur."""
         return answers | others
 
-    def colors(self, edges: Tensor) -> Tensor:
-        """Draw edges dark on white, (B, H, W) -> RGB (B, 3, H, W) in [0, 1]; void is grey."""
-        picture = (1 - edges.float()).where(edges != VOID, _VOID_COLOR)
-        return picture[:, None].expand(-1, 3, -1, -1)
+
+TASKS = {"segmentation": SemanticSegmentation, "normals": SurfaceNormals, "edges": EdgeDetection}
+
+
+def target_of(sample: dict, task: Task) -> Tensor:
+    """Return a sample's target; a clear error where it has none."""
+    if task.target not in sample:
+        raise ValueError(
+            f"task: {type(task).__name__} needs {task.target!r}, which the samples do not have; "
+            f"found {sorted(sample)}; choose another task or data set"
+        )
+    return sample[task.target]
+
+
+def annotations_of(sample: dict) -> Tensor:
+    """Return the boundaries of each annotator, (A, H, W) bool; the target alone where a sample has no annotators."""
+    return sample["annotations"] if "annotations" in sample else (sample["edges"] == 1)[None]
 
 
 def targets_at(targets: Tensor, points: Tensor) -> Tensor:
-    """Read targets (B, H, W) or (B, 3, H, W) at integer points (B, N, 2): (B, N) or (B, N, 3).
+    """Read target maps at integer points (B, N, 2): (B, N) or (B, N, 3).
 
     Examples
     --------
@@ -204,7 +272,13 @@ def targets_at(targets: Tensor, points: Tensor) -> Tensor:
     return read_at(targets if targets.dim() == 3 else targets.movedim(1, -1), points)
 
 
-def _average(losses: Tensor, valid: Tensor, weights: Tensor | None) -> Tensor:
-    """Average losses (B, N) over the valid ones; with weights, their weighted mean."""
-    weights = valid.to(losses.dtype) if weights is None else valid * weights
-    return (losses * weights).sum() / weights.sum().clamp(min=1e-12)
+def valid_at(task: Task, targets: Tensor) -> Tensor:
+    """Tell which targets at points, (B, N) or (B, N, 3), are valid, (B, N) bool."""
+    return task.valid(targets.movedim(-1, 1) if targets.dim() == 3 else targets)
+
+
+def _check(targets: Tensor, name: str, number: int) -> None:
+    """Raise ValueError for a target that is neither void nor one of so many classes."""
+    wrong = targets[(targets != VOID) & ((targets < 0) | (targets >= number))]
+    if len(wrong):
+        raise ValueError(f"{name}: found class {int(wrong[0])}, expected 0 to {number - 1}, or {VOID} for void")

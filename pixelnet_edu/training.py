@@ -25,10 +25,11 @@ from tqdm.auto import tqdm
 from pixelnet_edu.batches import Batches, Samples, mix
 from pixelnet_edu.checkpoints import check_weights, newest_checkpoint, write_log
 from pixelnet_edu.distributed import on_main, share_network, sum_gradients
-from pixelnet_edu.evaluation import Task, evaluate
+from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.optimizers import build_optimizer, build_schedule
 from pixelnet_edu.pixel_steps import draw_points, least_valid, mean_loss_backward
+from pixelnet_edu.tasks import Task
 
 
 @dataclass(frozen=True)

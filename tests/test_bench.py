@@ -163,7 +163,7 @@ def test_adaptive_prediction_is_compared_by_score_and_pixels(net):
     stub = EverySecondPixel(net.backbone, net.head).eval()
     task = SemanticSegmentation("abcde", torch.zeros(5, 3))
     samples = [{"image": torch.rand(3, 32, 48), "labels": torch.randint(5, (32, 48))} for _ in range(2)]
-    _, lost, computed = adaptive.compare("stub", "segmentation", stub, task, samples, QUICK)
+    _, lost, computed = adaptive.compare("stub", stub, task, samples, QUICK)
     images, labels = (torch.stack([sample[key] for sample in samples]) for key in ("image", "labels"))
     exact, coarse = (
         100 * score(stub.predict(images, mode).argmax(1), labels, 5)["miou"] for mode in ("exact", "adaptive")

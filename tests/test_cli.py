@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pixelnet_edu import cli, presets, runs
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.photos import GAP, read_photo, tile
+from pixelnet_edu.tasks import TASKS
 
 
 def pixelnet(*arguments, monkeypatch):
@@ -195,7 +196,7 @@ def test_a_laptop_trains_in_bf16_only_where_its_processor_has_it(has_bf16, has_a
     assert presets.preset("segmentation", "rooms", "laptop").training.precision == precision
 
 
-@pytest.mark.parametrize("task", presets.TASKS)
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("data", CATALOG)
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_every_recipe_builds(task, data, name):

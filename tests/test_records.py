@@ -4,11 +4,13 @@ import json
 
 import pytest
 
-from pixelnet_edu import RoomScenes, evaluate, presets
+from pixelnet_edu import RoomScenes, evaluate
+from pixelnet_edu.presets import preset
 from pixelnet_edu.runs import RECORDS, load_run, recorded
+from pixelnet_edu.tasks import TASKS
 
 
-@pytest.mark.parametrize("task", presets.TASKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_recorded_network_scores_as_recorded(task):
     folder = recorded(f"rooms-{task}")
     recipe, root, model, problem = load_run(folder)
@@ -19,9 +21,9 @@ def test_recorded_network_scores_as_recorded(task):
 
 
 def test_records_follow_the_recipes_of_today():
-    for task in presets.TASKS:
+    for task in TASKS:
         recipe = load_run(recorded(f"rooms-{task}"))[0]
-        today = presets.preset(task, "rooms", "laptop")
+        today = preset(task, "rooms", "laptop")
         assert recipe.widths == today.widths
         assert recipe.training.steps == today.training.steps
         assert recipe.sampler == today.sampler

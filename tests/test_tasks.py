@@ -84,7 +84,7 @@ def test_targets_at_reads_rows_and_columns():
 
 
 def test_class_out_of_range_is_named():
-    with pytest.raises(ValueError, match="edges: found 7, expected 0 or 1, or 255 for void"):
+    with pytest.raises(ValueError, match="edges: found class 7, expected 0 to 1, or 255 for void"):
         EdgeDetection().loss(torch.randn(1, 1, 1), torch.tensor([[7]]))
     with pytest.raises(ValueError, match="labels: found class 7, expected 0 to 2, or 255 for void"):
         SEGMENTATION.loss(torch.randn(1, 1, 3), torch.tensor([[7]]))

@@ -19,20 +19,16 @@ from pixelnet_edu.bench.report import once, row
 from pixelnet_edu.bench.timing import interleaved
 from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.rooms import RoomScenes
-from pixelnet_edu.evaluation import Task, evaluate, predict_one
+from pixelnet_edu.evaluation import evaluate, predict_one
 from pixelnet_edu.heads import MLPHead
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.runs import load_run, recorded
+from pixelnet_edu.tasks import Task
 from pixelnet_edu.training import fit
 
 RICH_SCENES, RICH_RATE = 200, 0.05  # rooms to train a richer network on, and its learning rate
 
-# task: the score, what one of its units is in the table, how many of those, the kind of ratio, the goal
-SCORES = {
-    "segmentation": ("miou", "points", 100, "lost", 0.2),
-    "normals": ("mean", "degrees", 1, "added", 0.2),
-    "edges": ("ods", "points", 100, "lost", None),
-}
+GOALS = {"miou": 0.2, "mean": 0.2, "ods": None}  # what each score may lose, as it is printed
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class AdaptivePredictor(nn.Module):
 def rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on rooms, with the recorded network of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    return compare(f"rooms, {task}", task, net, problem, _scenes(recipe.size, plan.scenes), plan)
+    return compare(f"rooms, {task}", net, problem, _scenes(recipe.size, plan.scenes), plan)
 
 
 def rich_rooms(task: str, plan: Plan) -> list[dict]:
@@ -70,7 +66,7 @@ def rich_rooms(task: str, plan: Plan) -> list[dict]:
     recipe = replace(recipe, size=plan.rich.size)
     net = enrich(net, problem, recipe, _scenes(recipe.size, RICH_SCENES, seed=0), plan.rich)
     scenes = _scenes(recipe.size, plan.rich.scenes)
-    return compare(f"large rooms, rich predictor, {task}", task, net, problem, scenes, plan)
+    return compare(f"large rooms, rich predictor, {task}", net, problem, scenes, plan)
 
 
 def _scenes(size: tuple[int, int], number: int, seed: int = 1) -> list[dict]:
@@ -114,17 +110,17 @@ def camvid_run(run: Path, root: Path | None) -> CamVidRun:
 def camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on photographs spread over CamVid's test set."""
     photographs = list(spread(run.test, plan.scenes))
-    return compare("camvid", "segmentation", run.net, run.problem, photographs, plan)
+    return compare("camvid", run.net, run.problem, photographs, plan)
 
 
 def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on fewer of them, with a predictor of the paper's size on the run's backbone."""
     net = enrich(run.net, run.problem, run.recipe, run.train, plan.rich)
     photographs = list(spread(run.test, plan.rich.scenes))
-    return compare("camvid, rich predictor", "segmentation", net, run.problem, photographs, plan)
+    return compare("camvid, rich predictor", net, run.problem, photographs, plan)
 
 
-def compare(name: str, task: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:
+def compare(name: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:
     """Return the rows of speed, score and computed pixels of one network."""
     fast = AdaptivePredictor(net, problem)
     sides = {
@@ -133,15 +129,17 @@ def compare(name: str, task: str, net: PixelNet, problem: Task, samples: Sequenc
         "backbone": partial(_backbone_all, net, samples),
     }
     times = interleaved(sides, plan.seconds / 2)
-    score, unit, factor, kind, goal = SCORES[task]
+    score = next(name for name in GOALS if name in problem.scores)
+    _, unit, factor = problem.scores[score]
     scores = [once(factor * evaluate(model, problem, samples)[score]) for model in (fast, net)]
+    kind, unit = ("lost", "points") if problem.higher_is_better else ("added", unit)
     pixels = sum(sample["image"][0].numel() for sample in samples)
     computed = once(100 * count_computed(net.head, sides["ours"]) / pixels)
     about = {"size": list(samples[0]["image"].shape[-2:]), "images": len(samples)}
     speed = row(f"adaptive, {name}", "times", "s", times["ours"], times["peer"], 5, **about, backbone=times["backbone"])
     return [
         speed,
-        row(f"adaptive, {name}, {score}", kind, unit, *scores, goal, **about),
+        row(f"adaptive, {name}, {score}", kind, unit, *scores, GOALS[score], **about),
         row(f"adaptive, {name}, pixels computed", "share", "per cent", computed, once(100.0), **about),
     ]
 

@@ -17,8 +17,9 @@ from pixelnet_edu.bench.memory import how_measured
 from pixelnet_edu.bench.plans import FULL, QUICK, Curve, Plan
 from pixelnet_edu.bench.report import machine
 from pixelnet_edu.heads import MLPHead
-from pixelnet_edu.presets import TASKS, has_fast_bf16
+from pixelnet_edu.presets import has_fast_bf16
 from pixelnet_edu.provenance import provenance
+from pixelnet_edu.tasks import TASKS
 
 RECORD_BYTES = 1 << 18  # more than a record ever has
 

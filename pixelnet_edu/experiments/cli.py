@@ -15,6 +15,7 @@ from pixelnet_edu.experiments.recorded import SHIPPED
 from pixelnet_edu.experiments.records import read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
+from pixelnet_edu.tasks import TASKS
 
 RECORDS = Path("runs/experiments")
 Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
@@ -26,7 +27,7 @@ def reproduce(
         Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)
     ] = None,
     task: Annotated[
-        Literal[presets.TASKS] | None, typer.Option(help="What to predict. [default: the first that fits]")
+        Literal[tuple(TASKS)] | None, typer.Option(help="What to predict. [default: the first that fits]")
     ] = None,
     data: Annotated[
         Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")

@@ -10,10 +10,11 @@ Shapes: H x W pixels.
 import torch
 from torch.utils.data import Dataset
 
-from pixelnet_edu.evaluation import Task, predict_one
+from pixelnet_edu.evaluation import predict_one
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import Preset
+from pixelnet_edu.tasks import Task
 
 _BINS = 15
 _SHARES = (25, 50, 75)

@@ -15,27 +15,10 @@ from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.paper import SOURCE, paper_value
 from pixelnet_edu.experiments.records import Record
 from pixelnet_edu.experiments.statistics import Difference, Interval, interval, paired_difference
+from pixelnet_edu.tasks import TASKS, Task
 
 WIDTH = 88  # characters of a printed line
-_SCORES = {
-    "segmentation": ("miou", "accuracy"),
-    "normals": ("median", "mean", "rmse", "within_11_25", "within_22_5", "within_30"),
-    "edges": ("ods", "ois", "ap", "calibration_error"),
-}
-_LABELS = {
-    "miou": "mIoU",
-    "within_11_25": "<11.25°",
-    "within_22_5": "<22.5°",
-    "within_30": "<30°",
-    "ods": "ODS",
-    "ois": "OIS",
-    "ap": "AP",
-    "rmse": "RMSE",
-    "calibration_error": "calibration",
-}
-_SHARES = {"miou", "accuracy", "ods", "ois", "ap", "calibration_error"}  # stored between 0 and 1
 _NOTICEABLE = 0.05  # an IoU from which on a class counts as found
-_LEADING = {"segmentation": ("miou", "higher"), "normals": ("median", "lower"), "edges": ("ods", "higher")}
 
 
 @dataclass(frozen=True)
@@ -110,7 +93,7 @@ def interval_of(records: Sequence[Record], arm: str) -> Interval:
     ValueError
         If the arm has no record.
     """
-    score, _ = _LEADING[records[0].recipe["task"]]
+    score = _task(records).score
     return interval([_value(record, score) for record in records if record.arm == arm])
 
 
@@ -119,13 +102,13 @@ def difference_of(records: Sequence[Record], arm: str, other: str) -> Difference
 
     Positive is better, also where a lower score is. None if they share no seed.
     """
-    score, better = _LEADING[records[0].recipe["task"]]
-    values, others = ({r.seed: _value(r, score) for r in records if r.arm == name} for name in (arm, other))
+    task = _task(records)
+    values, others = ({r.seed: _value(r, task.score) for r in records if r.arm == name} for name in (arm, other))
     shared = sorted(values.keys() & others.keys())
     if not shared:
         return None
     pairs = [values[seed] for seed in shared], [others[seed] for seed in shared]
-    return paired_difference(*(pairs if better == "higher" else reversed(pairs)))
+    return paired_difference(*(pairs if task.higher_is_better else reversed(pairs)))
 
 
 def differences_text(records: Sequence[Record]) -> str:
@@ -148,7 +131,7 @@ def verdict_of(records: Sequence[Record]) -> str:
     if gain is None or gain.number < 2:
         number = gain.number if gain else 0
         return f"Whether {claim.says} is not known: {claim.arm} and {claim.other} share {number} seeds, not 2 or more."
-    bound = -claim.allowance.get(_LEADING[records[0].recipe["task"]][0], 0)
+    bound = -claim.allowance.get(_task(records).score, 0)
     word = "holds" if gain.low > bound else "does not hold" if gain.high < bound else "stays open"
     reason = ""
     if all(found_one_class(record) for record in records if record.arm in (claim.arm, claim.other)):
@@ -184,7 +167,7 @@ def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
         If the records are of different settings.
     """
     _check_one_setting([*records, *others], same_recipes=False)
-    score, _ = _LEADING[records[0].recipe["task"]]
+    score = _task(records).score
     lines = []
     for arm in _arms(records):
         here, there = ({r.seed: r for r in found if r.arm == arm} for found in (records, others))
@@ -217,8 +200,8 @@ def _row(records: Sequence[Record]) -> Row:
     training, last = first.recipe["training"], len(first.readings) - 1
     cells = []
     for k in range(last + 1):
-        task = first.recipe["task"]
-        scores = [s for s in _SCORES[task] if s in first.readings[k]["scores"]] if k == last else [_LEADING[task][0]]
+        task = _task(records)
+        scores = [s for s in task.scores if s in first.readings[k]["scores"]] if k == last else [task.score]
         cells += [_cell(records, score, k) for score in scores]
         seconds = interval([record.timing["seconds"][k] for record in records])
         cells.append(Cell("seconds", first.readings[k]["step"], seconds, None))
@@ -231,18 +214,23 @@ def _cell(records: Sequence[Record], score: str, k: int) -> Cell:
     from_last = len(first.readings) - 1 - k
     paper = paper_value(first.experiment, first.recipe["task"], first.arm, score, from_last)
     here = interval([_value(record, score, k) for record in records])
-    return Cell(_LABELS.get(score, score), first.readings[k]["step"], here, paper)
+    return Cell(_task(records).scores[score].label, first.readings[k]["step"], here, paper)
 
 
 def _value(record: Record, score: str, reading: int = -1) -> float:
     """Return a score in the unit that is printed."""
-    return (100 if score in _SHARES else 1) * record.score(score, reading)
+    return TASKS[record.recipe["task"]].scores[score].factor * record.score(score, reading)
 
 
 def _unit(records: Sequence[Record]) -> str:
     """Name the leading score with its unit."""
-    score, _ = _LEADING[records[0].recipe["task"]]
-    return f"{_LABELS.get(score, score)} ({'per cent' if score in _SHARES else 'degrees'})"
+    leading = _task(records).scores[_task(records).score]
+    return f"{leading.label} ({leading.unit})"
+
+
+def _task(records: Sequence[Record]) -> type[Task]:
+    """Return the task of records of one setting."""
+    return TASKS[records[0].recipe["task"]]
 
 
 def _arms(records: Sequence[Record]) -> list[str]:

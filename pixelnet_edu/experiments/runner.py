@@ -17,14 +17,15 @@ import torch
 from filelock import FileLock, Timeout
 
 from pixelnet_edu.distributed import on_main
-from pixelnet_edu.evaluation import Task, evaluate, target_of
+from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments import experiment
-from pixelnet_edu.experiments.design import TOLERANCES
+from pixelnet_edu.experiments.design import LOSS_TOLERANCE
 from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
 from pixelnet_edu.model import PixelNet
 from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.runs import write_json
+from pixelnet_edu.tasks import Task, target_of
 from pixelnet_edu.training import fit
 
 LITTLE = 64 << 20  # bytes; with less than this left, a failed write is put down to a full disk
@@ -97,7 +98,7 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
         [[row["step"], row["loss"]] for row in log],
         made,
         {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds},
-        TOLERANCES[recipe.task],
+        {"loss": LOSS_TOLERANCE, task.score: task.tolerance},
     )
 
 

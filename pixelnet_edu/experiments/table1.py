@@ -5,6 +5,7 @@ Source: table 1 of the paper (PixelNet, arXiv 1702.06506); smaller samples and o
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, percent, scaled, vary
 from pixelnet_edu.presets import Preset
+from pixelnet_edu.tasks import TASKS
 
 
 def arms(base: Preset) -> list[Arm]:
@@ -31,10 +32,10 @@ def _fewer(base: Preset, name: str, points: int) -> Arm:
 
 
 def _balanced(base: Preset) -> list[Arm]:
-    """Describe the arm that draws the same number of every class; normals have no classes."""
-    if base.task == "normals":
+    """Describe the arm that draws the same number of every class, where there are classes."""
+    sampler = TASKS[base.task].class_balanced
+    if not sampler:
         return []
-    sampler = "balanced" if base.task == "edges" else "equal"
     return [Arm("class-balanced", "4 %, as many of each class", vary(base, sampler=sampler), default=False)]
 
 

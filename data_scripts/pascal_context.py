@@ -8,8 +8,8 @@ from functools import partial
 
 from _common import get_ready
 
-from pixelnet_edu.data.labels import color_map
 from pixelnet_edu.data.pascal_context import LABEL_SETS, PascalContext
+from pixelnet_edu.data.reading import color_map
 from pixelnet_edu.tasks import SemanticSegmentation
 
 LABEL_SET = "59+background"

@@ -12,35 +12,21 @@ __version__ = "0.1.0"
 VOID = 255  # the label of a pixel without one, in every map of labels, strata and edges
 
 _HOME = {
-    "geometry": ("Level", "neighbours", "pixel_grid"),
-    "backbones": ("VGG16", "SmallVGG"),
-    "hypercolumns": ("sample_hypercolumns", "dense_hypercolumns"),
-    "heads": ("LinearHead", "MLPHead"),
-    "model": ("PixelNet",),
-    "allocation": ("allocate", "color_strata", "spatial_strata"),
-    "sampling": (
-        "UniformSampler",
-        "StratifiedSampler",
-        "BalancedSampler",
-        "PatchSampler",
-        "HardPixelSampler",
-        "horvitz_thompson_mean",
-    ),
-    "tasks": ("SemanticSegmentation", "SurfaceNormals", "EdgeDetection"),
-    "metrics": ("segmentation_scores", "normal_scores", "boundary_scores"),
-    "data": (
-        "RoomScenes",
-        "PascalVOC",
-        "PascalContext",
-        "CamVid",
-        "NYUDepthV2",
-        "BSDS500",
-        "normals_from_depth",
-    ),
-    "evaluation": ("evaluate",),
-    "training": ("TrainingConfig", "fit", "seed_everything"),
+    "model.geometry": "Level neighbours pixel_grid",
+    "model.backbones": "VGG16 SmallVGG",
+    "model.hypercolumns": "sample_hypercolumns dense_hypercolumns",
+    "model.heads": "LinearHead MLPHead",
+    "model.pixelnet": "PixelNet",
+    "sampling.strata": "allocate color_strata spatial_strata",
+    "sampling.samplers": "UniformSampler StratifiedSampler BalancedSampler PatchSampler HardPixelSampler "
+    "horvitz_thompson_mean",
+    "tasks": "SemanticSegmentation SurfaceNormals EdgeDetection",
+    "metrics": "segmentation_scores normal_scores boundary_scores",
+    "data": "RoomScenes PascalVOC PascalContext CamVid NYUDepthV2 BSDS500 normals_from_depth",
+    "training.evaluation": "evaluate",
+    "training.trainer": "TrainingConfig fit seed_everything",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)
 
 

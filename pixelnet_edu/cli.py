@@ -8,20 +8,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from pixelnet_edu import presets, runs
-from pixelnet_edu.allocator import keep_freed_memory
-from pixelnet_edu.bench.report import table
-from pixelnet_edu.bench.run import check_writable, run_bench
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.photos import read_photo, write_picture
-from pixelnet_edu.distributed import on_main, processes
-from pixelnet_edu.evaluation import evaluate as score
 from pixelnet_edu.experiments import cli as experiments
-from pixelnet_edu.provenance import provenance
-from pixelnet_edu.references import hed, human_scores
+from pixelnet_edu.experiments.baselines import hed, human_scores
+from pixelnet_edu.experiments.cost.report import table
+from pixelnet_edu.experiments.cost.run import check_writable, run_bench
 from pixelnet_edu.tasks import TASKS, EdgeDetection, target_of
-from pixelnet_edu.training import fit
+from pixelnet_edu.training import recipes, runs
+from pixelnet_edu.training.allocator import keep_freed_memory
+from pixelnet_edu.training.distributed import on_main, processes
+from pixelnet_edu.training.evaluation import evaluate as score
+from pixelnet_edu.training.provenance import provenance
+from pixelnet_edu.training.trainer import fit
 
 app = typer.Typer(
     help="PixelNet: one network for the class, the surface normal or the boundary of every pixel.",
@@ -45,9 +45,9 @@ def train(
     data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
     preset: Annotated[
-        Literal[presets.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
+        Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
     ] = "laptop",
-    weights: Annotated[Literal[presets.WEIGHTS], typer.Option(help="Start of the paper's backbone.")] = "none",
+    weights: Annotated[Literal[recipes.WEIGHTS], typer.Option(help="Start of the paper's backbone.")] = "none",
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/TASK-DATA-PRESET]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the preset's]")] = None,
     seed: Annotated[int, typer.Option(help="Source of every random choice.")] = 0,
@@ -64,20 +64,20 @@ def train(
         torchrun --nproc-per-node 2 -m pixelnet_edu.cli train --task segmentation --data rooms
     """
     out = out or Path("runs") / f"{task}-{data}-{preset}"
-    recipe = presets.preset(task, data, preset, weights, steps, seed)
+    recipe = recipes.preset(task, data, preset, weights, steps, seed)
     if resume:
         recipe, stored = runs.read_config(out)
         root = root or stored
         if (task, data, preset) != (recipe.task, recipe.data, recipe.name):
             raise ValueError(f"{out}: found a run of {recipe.task}, {recipe.data}, {recipe.name}; resume it as that")
-    training, test = (presets.build_data(recipe, root, split) for split in ("train", "test"))
-    validation = presets.build_validation(recipe, root)
-    model, target = presets.build_model(recipe), presets.build_task(recipe)
+    training, test = (recipes.build_data(recipe, root, split) for split in ("train", "test"))
+    validation = recipes.build_validation(recipe, root)
+    model, target = recipes.build_model(recipe), recipes.build_task(recipe)
     for dataset in (training, test):
         target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
     if not resume:
         on_main(lambda: runs.create_folder(out, recipe, root))
-    sampler, augment = presets.build_sampler(recipe), presets.build_augment(recipe)
+    sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
     fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
     on_main(lambda: _report(out, model, target, test, suffix=""))
 
@@ -107,7 +107,7 @@ def evaluate(
     if run is None:
         return _evaluate_reference(reference, data, root, split, suffix)
     recipe, trained_on, model, target = runs.load_run(run)
-    _report(run, model, target, presets.build_data(recipe, root or trained_on, split), suffix)
+    _report(run, model, target, recipes.build_data(recipe, root or trained_on, split), suffix)
 
 
 @app.command()
@@ -174,7 +174,7 @@ def check(
 def _evaluate_reference(reference: str, data: str, root: Path | None, split: str, suffix: str) -> None:
     """Score HED or people on boundaries and write what was found."""
     folder = Path("runs") / f"edges-{data}-{reference}"
-    dataset = presets.build_data(presets.preset("edges", data, "paper"), root, split)
+    dataset = recipes.build_data(recipes.preset("edges", data, "paper"), root, split)
     target_of(dataset[0], EdgeDetection())
     model = hed() if reference == "hed" else None
     folder.mkdir(parents=True, exist_ok=True)

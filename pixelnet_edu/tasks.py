@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelnet_edu import VOID
-from pixelnet_edu.drawing import read_at
 from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, NormalErrors, non_maximum_suppression
+from pixelnet_edu.sampling.drawing import read_at
 
 MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain
 BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth

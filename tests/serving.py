@@ -16,7 +16,7 @@ from pathlib import Path
 import trees
 import trees_nyud
 
-from pixelnet_edu.data.sources import SOURCES, Source
+from pixelnet_edu.data.download.sources import SOURCES, Source
 
 OUTSIDE = Path(tempfile.gettempdir()) / "pixelnet-outside.txt"  # where an unsafe archive tries to write
 

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixelnet_edu import cli, presets, runs
+from pixelnet_edu import cli
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.photos import GAP, read_photo, tile
 from pixelnet_edu.tasks import TASKS
+from pixelnet_edu.training import recipes, runs
 
 
 def pixelnet(*arguments, monkeypatch):
@@ -193,27 +194,27 @@ def test_a_laptop_trains_in_bf16_only_where_its_processor_has_it(has_bf16, has_a
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
-    assert presets.preset("segmentation", "rooms", "laptop").training.precision == precision
+    assert recipes.preset("segmentation", "rooms", "laptop").training.precision == precision
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("data", CATALOG)
-@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("name", recipes.PRESETS)
 def test_every_recipe_builds(task, data, name):
-    recipe = presets.preset(task, data, name, seed=3)
+    recipe = recipes.preset(task, data, name, seed=3)
     if task == "segmentation" and data == "bsds500":
         with pytest.raises(ValueError, match="task: found 'segmentation' with bsds500, which has no classes"):
-            presets.build_task(recipe)
+            recipes.build_task(recipe)
         return
     with torch.device("meta"):
-        model = presets.build_model(recipe)
-    assert model.head.num_outputs == presets.build_task(recipe).num_outputs
+        model = recipes.build_model(recipe)
+    assert model.head.num_outputs == recipes.build_task(recipe).num_outputs
     assert recipe.training.seed == 3
-    presets.build_sampler(recipe), presets.build_augment(recipe)
+    recipes.build_sampler(recipe), recipes.build_augment(recipe)
 
 
 def test_paper_recipe_is_the_papers():
-    recipe = presets.preset("segmentation", "camvid", "paper", "imagenet")
+    recipe = recipes.preset("segmentation", "camvid", "paper", "imagenet")
     training = recipe.training
     assert (training.images_per_step, training.points_per_image, recipe.size) == (5, 2000, (224, 224))
     assert (training.learning_rate, training.momentum, training.weight_decay) == (1e-3, 0.9, 5e-4)
@@ -231,6 +232,6 @@ def test_pictures_of_standing_and_lying_photographs_are_tiled():
 
 
 def test_predicted_photo_has_its_own_size():
-    recipe = presets.preset("edges", "rooms", "laptop")
-    model, task = presets.build_model(recipe).eval(), presets.build_task(recipe)
+    recipe = recipes.preset("edges", "rooms", "laptop")
+    model, task = recipes.build_model(recipe).eval(), recipes.build_task(recipe)
     assert runs.predict_photo(model, task, torch.rand(3, 500, 7), recipe.size).shape == (3, 500, 7)

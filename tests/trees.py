@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from pixelnet_edu.data.labels import color_map
+from pixelnet_edu.data.reading import color_map
 
 VOC_LISTS = {"train": ["2007_000032", "2007_000039", "2008_000007"], "val": ["2007_000033", "2008_000009"]}
 SBD_LISTS = {"train": ["2007_000032", "2008_000009", "2010_000001"], "val": ["2007_000033", "2010_000002"]}

@@ -6,7 +6,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-from pixelnet_edu.data.sources import SOURCES, Download, Source, readable_size
+from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
 
 
 class DataSource(Directive):

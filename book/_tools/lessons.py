@@ -13,7 +13,7 @@ from normal_form import OBJECTIVE_KEYS, WIDGET_STATE
 
 KINDS = ("recall", "apply", "extend", "break it")
 NUM_OBJECTIVES, MIN_QUESTIONS = 3, 3
-QUIZ = "pixelnet_edu.widgets.quiz.Quiz"
+QUIZ = "pixelnet_edu.teaching.widgets.quiz.Quiz"
 SOLUTION, SELF_CHECK, FACILITATOR = "solution", "self-check", "facilitator"
 DISCUSSIONS = "discussion"  # the folder whose chapters are led by a facilitator
 

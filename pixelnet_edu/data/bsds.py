@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.labels import read_mat, require
 from pixelnet_edu.data.photos import SUFFIXES, read_photo
+from pixelnet_edu.data.reading import read_mat, require
 
 
 class BSDS500(Dataset):
@@ -70,7 +70,7 @@ class BSDS500(Dataset):
             if value not in known:
                 raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
         if download:
-            from pixelnet_edu.data.fetching import fetch
+            from pixelnet_edu.data.download.fetching import fetch
 
             fetch("bsds500", root)
         self.root, self.split, self.consensus = Path(root), split, consensus

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.labels import read_labels, require
 from pixelnet_edu.data.photos import SUFFIXES, read_photo
+from pixelnet_edu.data.reading import read_labels, require
 
 
 class CamVid(Dataset):
@@ -80,7 +80,7 @@ class CamVid(Dataset):
         if split not in self.splits:
             raise ValueError(f"split: found {split!r}, expected 'train', 'val' or 'test'")
         if download:
-            from pixelnet_edu.data.fetching import fetch
+            from pixelnet_edu.data.download.fetching import fetch
 
             fetch("camvid", root)
         self.root, self.split = Path(root), split

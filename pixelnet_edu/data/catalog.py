@@ -12,11 +12,11 @@ from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.data.bsds import BSDS500
 from pixelnet_edu.data.camvid import CamVid
-from pixelnet_edu.data.labels import color_map
 from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import LABEL_SETS, PascalContext
-from pixelnet_edu.data.rooms import RoomScenes
+from pixelnet_edu.data.reading import color_map
+from pixelnet_edu.data.rooms.scenes import RoomScenes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.catalog import Entry, catalog_entry
-from pixelnet_edu.data.sources import SOURCES
+from pixelnet_edu.data.download.sources import SOURCES
 
 
 @dataclass

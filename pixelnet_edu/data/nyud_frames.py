@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.labels import read_mat
+from pixelnet_edu.data.reading import read_mat
 
 MAT, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"
 DATASETS = ("images", "depths", "labels")

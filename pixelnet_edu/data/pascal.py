@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.labels import check_labels, color_map, read_labels, read_mat, read_names, require
 from pixelnet_edu.data.photos import read_photo
+from pixelnet_edu.data.reading import check_labels, color_map, read_labels, read_mat, read_names, require
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -61,7 +61,7 @@ class PascalVOC(Dataset):
             raise ValueError(f"split: found {split!r}, expected one of {', '.join(self.splits)}")
         self.root, self.split = Path(root), split
         if download:
-            from pixelnet_edu.data.fetching import fetch
+            from pixelnet_edu.data.download.fetching import fetch
 
             for name in ("voc", "sbd") if split == "train_aug" else ("voc",):
                 fetch(name, self.root)

@@ -13,9 +13,9 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.labels import color_map, read_labels, read_names, require
 from pixelnet_edu.data.pascal import VOC_CLASSES
 from pixelnet_edu.data.photos import read_photo
+from pixelnet_edu.data.reading import color_map, read_labels, read_names, require
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
 _CLASSES = {
@@ -95,7 +95,7 @@ class PascalContext(Dataset):
             if value not in known:
                 raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
         if download:
-            from pixelnet_edu.data.fetching import fetch
+            from pixelnet_edu.data.download.fetching import fetch
 
             fetch("context", root)
         self.root, self.split, self.label_set = Path(root), split, label_set

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from pixelnet_edu import presets
 from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.experiments import EXPERIMENTS, experiment
+from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.recorded import SHIPPED
@@ -16,6 +15,7 @@ from pixelnet_edu.experiments.records import read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.tasks import TASKS
+from pixelnet_edu.training import recipes
 
 RECORDS = Path("runs/experiments")
 Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
@@ -33,7 +33,7 @@ def reproduce(
         Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")
     ] = "rooms",
     root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
-    preset: Annotated[Literal[presets.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16.")] = "laptop",
+    preset: Annotated[Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16.")] = "laptop",
     seeds: Annotated[str, typer.Option(help="5 for 0 to 4; or a list such as 0,3,4 (a single one: 3,).")] = "5",
     arms: Annotated[str, typer.Option(help="A list of arms, or every. [default: the paper's own]")] = "",
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the experiment's]")] = None,
@@ -60,7 +60,7 @@ def reproduce(
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)
     base = base_recipe(task or chosen.tasks[0], data, preset, steps)
-    presets.build_task(base)  # a task that the data cannot serve ends here
+    recipes.build_task(base)  # a task that the data cannot serve ends here
     if list_:
         found = choose_arms(chosen, base, ["every"])
         return print("\n".join(f"{arm.name:<22} {arm.about}{'' if arm.default else ' (by --arms)'}" for arm in found))

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 
 from torch.utils.data import Dataset
 
-from pixelnet_edu.model import PixelNet
-from pixelnet_edu.presets import Preset, preset
+from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task
-from pixelnet_edu.training import TrainingConfig
+from pixelnet_edu.training.recipes import Preset, preset
+from pixelnet_edu.training.trainer import TrainingConfig
 
 PAPER_PIXELS = 224 * 224
 _TRAINING = {field.name for field in fields(TrainingConfig)}
@@ -93,7 +93,7 @@ class Experiment:
 
 
 def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Preset:
-    """Choose the recipe that an experiment's arms change: that of `presets`, shorter on laptops, uniform sampling.
+    """Choose the recipe that an experiment's arms change: that of `recipes`, shorter on laptops, uniform sampling.
 
     The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images.
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pixelnet_edu.experiments import experiment
+from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, Experiment, vary
 from pixelnet_edu.experiments.records import read_record
-from pixelnet_edu.presets import Preset
+from pixelnet_edu.training.recipes import Preset
 
 
 @dataclass(frozen=True)

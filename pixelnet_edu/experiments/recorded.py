@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pixelnet_edu.experiments.records import Record, read_records
-from pixelnet_edu.runs import RECORDS
+from pixelnet_edu.training.runs import RECORDS
 
 SHIPPED = RECORDS / "experiments"
 VARIABLE = "PIXELNET_RECORDS"

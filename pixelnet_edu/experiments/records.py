@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from pixelnet_edu.distributed import processes
-from pixelnet_edu.provenance import commit, processor_name, versions
+from pixelnet_edu.training.distributed import processes
+from pixelnet_edu.training.provenance import commit, processor_name, versions
 
 SCHEMA = 1
 

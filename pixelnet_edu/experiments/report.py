@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelnet_edu.data.photos import write_whole
-from pixelnet_edu.experiments import experiment
+from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.intervals import Difference, Interval, interval, paired_difference
 from pixelnet_edu.experiments.paper import SOURCE, paper_value
 from pixelnet_edu.experiments.records import Record
-from pixelnet_edu.experiments.statistics import Difference, Interval, interval, paired_difference
 from pixelnet_edu.tasks import TASKS, Task
 
 WIDTH = 88  # characters of a printed line
@@ -184,7 +184,7 @@ def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
 
 def draw(records: Sequence[Record], path: Path) -> None:
     """Draw the leading score of each arm with its interval, and write the picture, whole or not at all."""
-    from pixelnet_edu.plotting import interval_bars, use_style
+    from pixelnet_edu.teaching.plotting import interval_bars, use_style
 
     use_style()
     arms = _arms(records)

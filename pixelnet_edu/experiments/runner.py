@@ -3,7 +3,7 @@
 A run in progress has a folder beside its record, with checkpoints and the readings so far; started again, it continues
 and gives the record that it would have given. A finished run is never repeated. A lock keeps two processes from
 working on one run; it goes with the process that held it. Processes that share the steps of a run
-(:mod:`pixelnet_edu.distributed`) are one in this: the main one holds the lock, scores, writes and removes.
+(:mod:`pixelnet_edu.training.distributed`) are one in this: the main one holds the lock, scores, writes and removes.
 """
 
 import json
@@ -16,17 +16,17 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from pixelnet_edu.distributed import on_main
-from pixelnet_edu.evaluation import evaluate
-from pixelnet_edu.experiments import experiment
+from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import LOSS_TOLERANCE
 from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
-from pixelnet_edu.model import PixelNet
-from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
-from pixelnet_edu.runs import write_json
+from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
-from pixelnet_edu.training import fit
+from pixelnet_edu.training.distributed import on_main
+from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.runs import write_json
+from pixelnet_edu.training.trainer import fit
 
 LITTLE = 64 << 20  # bytes; with less than this left, a failed write is put down to a full disk
 

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import torch
 from tqdm.auto import tqdm
 
-from pixelnet_edu.allocator import keep_freed_memory
-from pixelnet_edu.distributed import on_main, processes
-from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
 from pixelnet_edu.experiments.runner import perform
-from pixelnet_edu.model import PixelNet
-from pixelnet_edu.presets import build_augment, build_data, build_model, build_sampler, build_task
-from pixelnet_edu.training import fit
+from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.training.allocator import keep_freed_memory
+from pixelnet_edu.training.distributed import on_main, processes
+from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.trainer import fit
 
 _WARM_UP, _MEASURED, _SCORED = 3, 6, 3  # steps, steps, test images
 

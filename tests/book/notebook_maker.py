@@ -6,7 +6,7 @@ import nbformat
 from nbformat import v4
 from normal_form import WIDGET_STATE, dump
 
-from pixelnet_edu.widgets import Question, Quiz
+from pixelnet_edu.teaching.widgets import Question, Quiz
 
 COLAB = 'import sys\n\nif "google.colab" in sys.modules:\n    pass'
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -79,7 +79,7 @@ def solution(number: int, verdict: str = "right.") -> nbformat.NotebookNode:
 
 def quiz_state(questions=QUESTIONS) -> dict:
     """Return the stored state of a quiz."""
-    state = {"_anywidget_id": "pixelnet_edu.widgets.quiz.Quiz", "_esm": str(Quiz._esm), "_css": str(Quiz._css)}
+    state = {"_anywidget_id": "pixelnet_edu.teaching.widgets.quiz.Quiz", "_esm": str(Quiz._esm), "_css": str(Quiz._css)}
     return state | {"questions": [question.state() for question in questions]}
 
 

@@ -9,7 +9,7 @@ import pytest
 from chapters import BOOK, notebooks
 from lessons import DISCUSSIONS, FACILITATOR, SOLUTION, lesson, printed, quizzes
 
-from pixelnet_edu.widgets import Question
+from pixelnet_edu.teaching.widgets import Question
 
 CHAPTERS = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 KNOWN = {"Question": Question, "math": math, "comb": math.comb}

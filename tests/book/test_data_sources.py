@@ -8,7 +8,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 
-from pixelnet_edu.data.sources import SOURCES
+from pixelnet_edu.data.download.sources import SOURCES
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
-from pixelnet_edu.data.sources import SOURCES
+from pixelnet_edu.data.download.sources import SOURCES
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import pytest
 from serving import Loopback, pack, served, start_server
 
-from pixelnet_edu.data import fetching
 from pixelnet_edu.data.bsds import BSDS500
-from pixelnet_edu.data.fetching import fetch
-from pixelnet_edu.data.sources import SOURCES, readable_size
-from pixelnet_edu.data.unpacking import unpack
+from pixelnet_edu.data.download import fetching
+from pixelnet_edu.data.download.fetching import fetch
+from pixelnet_edu.data.download.sources import SOURCES, readable_size
+from pixelnet_edu.data.download.unpacking import unpack
 
 pytest.importorskip("pooch")
 FILE = "BSR_bsds500.tgz"

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from pixelnet_edu.data import rooms
-from pixelnet_edu.data.raycast import boundaries, intersect
-from pixelnet_edu.data.room_layouts import random_layout
-from pixelnet_edu.data.room_render import render
-from pixelnet_edu.data.room_tables import stack_layouts
-from pixelnet_edu.data.rooms import RoomScenes
+from pixelnet_edu.data.rooms import scenes as rooms
+from pixelnet_edu.data.rooms.layouts import random_layout
+from pixelnet_edu.data.rooms.raycast import boundaries, intersect
+from pixelnet_edu.data.rooms.render import render
+from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.data.rooms.tables import stack_layouts
 
 FLOOR, CEILING, WALL, BOX, CYLINDER, BALL, PICTURE = range(7)
 

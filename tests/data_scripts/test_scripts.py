@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from serving import OUTSIDE, Loopback, pack, served, start_server, with_member
 
-from pixelnet_edu.data import fetching
 from pixelnet_edu.data.bsds import BSDS500
 from pixelnet_edu.data.camvid import CamVid
+from pixelnet_edu.data.download import fetching
+from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import PascalContext
 from pixelnet_edu.data.photos import read_photo
-from pixelnet_edu.data.sources import SOURCES
 
 pytest.importorskip("pooch")
 pytest.importorskip("h5py")

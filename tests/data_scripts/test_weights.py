@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from serving import Loopback, start_server
 
 from pixelnet_edu import VGG16
-from pixelnet_edu.backbones import HED_FILE
-from pixelnet_edu.data.sources import SOURCES
+from pixelnet_edu.data.download.sources import SOURCES
+from pixelnet_edu.model.backbones import HED_FILE
 
 h5py = pytest.importorskip("h5py")
 WIDTHS = (64, 128, 256, 512, 512)

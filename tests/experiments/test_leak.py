@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pixelnet_edu.experiments.leak import (
+from pixelnet_edu.experiments.studies.leak import (
     FRAMES_PER_SECOND,
     Frames,
     allowed_by_gap,

@@ -11,12 +11,12 @@ import nbformat
 import pytest
 
 from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.evaluation import evaluate
 from pixelnet_edu.experiments import EXPERIMENTS, recorded_runs
 from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.recorded import SHIPPED, VARIABLE
 from pixelnet_edu.experiments.records import read_records, write_record
-from pixelnet_edu.presets import (
+from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.recipes import (
     Preset,
     build_augment,
     build_data,
@@ -25,7 +25,7 @@ from pixelnet_edu.presets import (
     build_task,
     has_fast_bf16,
 )
-from pixelnet_edu.training import TrainingConfig, fit
+from pixelnet_edu.training.trainer import TrainingConfig, fit
 
 SETS = sorted(str(folder.relative_to(SHIPPED)) for folder in SHIPPED.glob("*/*"))
 BOOK = Path(__file__).parents[2] / "book"

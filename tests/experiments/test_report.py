@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pixelnet_edu.experiments.intervals import interval, paired_difference
 from pixelnet_edu.experiments.paper import paper_value
 from pixelnet_edu.experiments.records import Record
 from pixelnet_edu.experiments.report import (
@@ -17,7 +18,6 @@ from pixelnet_edu.experiments.report import (
     text_of,
     verdict_of,
 )
-from pixelnet_edu.experiments.statistics import interval, paired_difference
 
 T_2 = 4.302652729749464  # the 97.5 % point of Student's t with 2 degrees of freedom, from a printed table: 4.303
 

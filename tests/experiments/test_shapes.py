@@ -6,7 +6,7 @@ import pytest
 import torch
 import trees
 
-from pixelnet_edu.experiments.shapes import class_shapes, main, make_record, recorded_shapes
+from pixelnet_edu.experiments.studies.shapes import class_shapes, main, make_record, recorded_shapes
 
 
 def by_loop(labels, k):

@@ -1,0 +1,206 @@
+"""Fetching a real data set: download, verify, unpack, convert, and put it in its place.
+
+While it works, everything lies in the hidden folder ``.unfinished-NAME`` beneath the root, so that a loader never sees
+half a data set. Interrupted at any moment, the next run goes on where this one stopped.
+Source: addresses, checksums and layouts in ``sources.py``.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from tqdm.auto import tqdm
+
+from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
+from pixelnet_edu.data.download.unpacking import unpack
+
+CHUNK = 2**18  # bytes
+TIMEOUT = 30.0  # seconds without a byte
+PAUSES = (1.0, 3.0, 10.0)  # seconds before a broken connection is tried again
+
+
+def fetch(name: str, root: str | Path, progress: bool = True) -> Path:
+    """Make a data set complete beneath a folder; returns at once where it is.
+
+    Parameters
+    ----------
+    name : str
+        One of the names in ``SOURCES``.
+    root : path
+        The folder of the data set; made if missing.
+    progress : bool
+        Whether to draw a bar for each download.
+
+    Returns
+    -------
+    Path
+        The root.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, too little free disk, or an archive that is damaged, unsafe or of another layout.
+    FileNotFoundError
+        If none of a file's addresses gives it; says what each one answered.
+    ImportError
+        If the package pooch is missing.
+
+    Examples
+    --------
+    >>> fetch("imagenet", "data")
+    Traceback (most recent call last):
+    ValueError: name: found 'imagenet', expected one of voc, sbd, context, nyud, bsds500, camvid, hed
+    """
+    if name not in SOURCES:
+        raise ValueError(f"name: found {name!r}, expected one of {', '.join(SOURCES)}")
+    source, root = SOURCES[name], Path(root)
+    work = root / f".unfinished-{name}"
+    missing = [d for d in source.downloads if not d.places or not all(_is_there(root / place) for _, place in d.places)]
+    if any(download.places for download in missing):
+        _check_disk(source.title, missing, root, work / "downloads")
+        for download in missing:
+            _download(download, work / "downloads", progress)
+        _put_in_place(_unpack(source, missing, work), root)
+    shutil.rmtree(work, ignore_errors=True)
+    return root
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file or a folder with something in it is there."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def _check_disk(title: str, missing: Sequence[Download], root: Path, downloads: Path) -> None:
+    """Raise ValueError unless the downloads and what they are unpacked to fit on the disk."""
+    existing = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    arrived = sum(path.stat().st_size for path in downloads.glob("*"))
+    needed = sum(download.size + download.unpacked for download in missing) - arrived
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise ValueError(
+            f"{root}: found {readable_size(free)} of free disk, expected {readable_size(needed)} to download and "
+            f"unpack {title}; make room, or choose another folder"
+        )
+
+
+def _download(download: Download, folder: Path, progress: bool) -> None:
+    """Download one file from the first address that gives it, unless it is there."""
+    try:
+        import pooch
+    except ImportError as error:
+        raise ImportError("fetch: found no package pooch, which it needs; `pip install pooch h5py`") from error
+    pooch.get_logger().setLevel("WARNING")
+    answers = []
+    for address in download.addresses:
+        try:
+            downloader = partial(_receive, progress=progress)
+            pooch.retrieve(address, download.checksum, download.file, folder, downloader=downloader)
+            return
+        except ConnectionError as error:
+            answers.append(f"{urlsplit(address).netloc}: {error}")
+        except ValueError as error:  # pooch has deleted the file; its last words are the checksum that it found
+            found = str(error).partition(" but got ")[2].split(".")[0]
+            answers.append(f"{urlsplit(address).netloc}: deleted, found checksum {found}, expected {download.checksum}")
+    raise FileNotFoundError(
+        f"{folder / download.file}: could not be downloaded ({'; '.join(answers)}); run it again later, it goes on "
+        f"where it stopped, or put the file ({download.checksum or 'no known checksum'}) there and run it again"
+    )
+
+
+def _receive(address: str, file: str, _pooch: object, progress: bool) -> None:
+    """Download an address to a file by way of a ``.part`` file beside it, which an interruption leaves to go on with.
+
+    Raises
+    ------
+    ConnectionError
+        If the server cannot be reached, refuses, or breaks off again and again.
+    """
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    part = Path(file).with_name(f"{quote(address, safe='')}.part")
+    for pause in (0.0, *PAUSES):
+        time.sleep(pause)
+        try:
+            if _receive_rest(address, part, progress):
+                os.replace(part, file)
+                return
+            reason = "it ended early"
+        except (requests.RequestException, HTTPError) as error:
+            reason = type(error).__name__
+        if not part.is_file():
+            raise ConnectionError(f"no connection, {reason}")
+    raise ConnectionError(f"the connection broke {len(PAUSES) + 1} times, {reason}")
+
+
+def _receive_rest(address: str, part: Path, progress: bool) -> bool:
+    """Add to the part what the server still has; tell whether it is whole."""
+    import requests
+
+    start = part.stat().st_size if part.is_file() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == 416 and start:  # nothing is left to send: the part is whole, or longer than the file
+            if response.headers.get("Content-Range", "").endswith(f"/{start}"):
+                return True
+            part.unlink()
+            return _receive_rest(address, part, progress)
+        if not response.ok:
+            raise ConnectionError(f"HTTP status {response.status_code}")
+        return _write(response, part, start if response.status_code == 206 else 0, progress)
+
+
+def _write(response, part: Path, start: int, progress: bool) -> bool:
+    """Write a response to the part from byte ``start`` on; tell whether it is whole."""
+    length = response.headers.get("Content-Length")
+    total = start + int(length) if length else None
+    name = response.url.split("/")[-1]
+    with (
+        open(part, "ab" if start else "wb") as file,
+        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name, disable=not progress) as bar,
+    ):
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            bar.update(file.write(chunk))
+    return total is None or part.stat().st_size == total
+
+
+def _unpack(source: Source, missing: Sequence[Download], work: Path) -> list[tuple[Path, str]]:
+    """Unpack and convert the downloads; return what goes where, in this order.
+
+    A file whose checksum nobody knows is deleted if it turns out to be wrong: the next run downloads it again.
+    """
+    unpacked = work / "unpacked"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    unpacked.mkdir()
+    try:
+        for download in missing:
+            if not download.file.endswith(".mat"):
+                unpack(work / "downloads" / download.file, unpacked)
+        if source.prepare:
+            source.prepare(work / "downloads", unpacked)
+        return [(_find(unpacked, pattern, d.file), place) for d in missing for pattern, place in d.places]
+    except ValueError:
+        for download in missing:
+            if download.checksum is None:
+                (work / "downloads" / download.file).unlink()
+        raise
+
+
+def _find(folder: Path, pattern: str, file: str) -> Path:
+    """Return what a pattern names in a folder; a clear error where there is nothing."""
+    for path in sorted(folder.glob(pattern)):
+        return path
+    found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+    raise ValueError(f"{file}: found {found} in it, expected {pattern}; take the official file")
+
+
+def _put_in_place(moves: Sequence[tuple[Path, str]], root: Path) -> None:
+    """Move finished files and folders to their places; what is there already stays."""
+    for path, place in moves:
+        if not _is_there(root / place):
+            (root / place).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, root / place)

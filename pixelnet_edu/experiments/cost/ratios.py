@@ -1,0 +1,205 @@
+"""The ratios of training, predicting and sampling: what is timed against what, and the goal of each.
+
+Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pixelnet_edu.experiments.cost import workloads
+from pixelnet_edu.experiments.cost.costs import FORWARD_AND_BACKWARD, step_cost
+from pixelnet_edu.experiments.cost.memory import available_bytes, measure
+from pixelnet_edu.experiments.cost.peers import grid_sample_hypercolumns, per_class_loop
+from pixelnet_edu.experiments.cost.plans import Plan
+from pixelnet_edu.experiments.cost.report import once, row
+from pixelnet_edu.experiments.cost.timing import interleaved
+from pixelnet_edu.experiments.cost.workloads import NETWORKS, Setup, Workload, build
+from pixelnet_edu.model.hypercolumns import sample_hypercolumns
+from pixelnet_edu.sampling.samplers import StratifiedSampler
+from pixelnet_edu.training.recipes import Preset, build_sampler, has_fast_bf16, preset
+
+CLASS_SHARES = (0.31, 0.23, 0.17, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.006, 0.003, 0.001)  # of street scenes, about
+
+
+def extraction(plan: Plan) -> list[dict]:
+    """Read hypercolumns and send a gradient back, against ``grid_sample`` on the same maps."""
+    setup = build(plan.step, training=False)
+    with torch.no_grad():
+        maps = [feature.requires_grad_() for feature in setup.net.backbone(setup.images)]
+    levels, points = setup.net.backbone.levels, setup.points
+    gradient = torch.ones(*points.shape[:2], sum(level.channels for level in levels), device=points.device)
+
+    def both_ways(read) -> None:
+        torch.autograd.grad(read(maps, points, levels), maps, gradient)
+
+    readers = {"ours": sample_hypercolumns, "peer": grid_sample_hypercolumns}
+    times = interleaved({side: partial(both_ways, read) for side, read in readers.items()}, plan.seconds)
+    about = NETWORKS[plan.step.network]
+    return [row("extraction, forward and backward", "times", "s", **times, goal=5, network=about)]
+
+
+def training_step(plan: Plan) -> list[dict]:
+    """Take whole steps, against the obvious step, and against what the backbone and the head's products alone take."""
+    setup = build(plan.step, training=True)
+    matrix = torch.rand(plan.matrix, plan.matrix, device=setup.images.device)
+    sides = {
+        "ours": partial(workloads.step, setup),
+        "peer": partial(workloads.plain_step, setup),
+        "backbone": partial(workloads.backbone_step, setup),
+        "product": lambda: matrix @ matrix,
+    }
+    if has_fast_bf16():
+        sides |= _in_bf16(setup, matrix)
+    times = interleaved(sides, 3 * plan.seconds)
+    cost = step_cost(setup.net.backbone, setup.net.head, plan.step.size, plan.step.images, plan.step.points)
+    about = {"network": NETWORKS[plan.step.network]}
+
+    def compare(name: str, of: str, goal: float | None) -> dict:
+        """Compare a step with its limit: its backbone, and the head's multiply-adds as one product, as precise."""
+        parts = {part: times[of + part] for part in ("backbone", "product")}
+        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, cost["head_macs"]))
+        return row(f"{name}, of the limit", "share", "s", times[of + "ours"], bound, goal, **about, **parts)
+
+    against_peer = partial(row, kind="share", unit="s", peer=times["peer"], **about)
+    rows = [
+        against_peer("training step", ours=times["ours"], goal=0.66),
+        compare("training step", "", goal=1.15),
+    ]
+    if "bf16 ours" in times:
+        name = "training step in bf16"
+        rows.append(against_peer(f"{name}, against the obvious one in float32", ours=times["bf16 ours"], goal=0.25))
+        rows.append(compare(name, "bf16 ", goal=None))
+    return rows
+
+
+def _in_bf16(setup: Setup, matrix: Tensor) -> dict[str, Callable[[], object]]:
+    """Return the sides of a training step in mixed precision: the whole, its backbone, and a product in it."""
+    half = matrix.bfloat16()
+    return {
+        "bf16 ours": partial(workloads.in_bf16, workloads.step, setup),
+        "bf16 backbone": partial(workloads.in_bf16, workloads.backbone_step, setup),
+        "bf16 product": lambda: half @ half,
+    }
+
+
+def limit(backbone: float, product: float, side: int, head_macs: int) -> float:
+    """Return the seconds of a step that were nothing but its products.
+
+    Parameters
+    ----------
+    backbone : float
+        Seconds of the backbone's forward and backward pass.
+    product : float
+        Seconds of one product of two matrices of ``side`` x ``side``.
+    side : int
+        Their side.
+    head_macs : int
+        Multiply-adds of the head's forward pass at all points.
+
+    Examples
+    --------
+    >>> limit(backbone=2.0, product=0.5, side=100, head_macs=1_000_000)
+    3.5
+    """
+    return backbone + FORWARD_AND_BACKWARD * head_macs * product / side**3
+
+
+def few_pixels(plan: Plan) -> list[dict]:
+    """Take a step on a few pixels of one image, against all its pixels: time, and memory beyond the backbone's."""
+    few = Workload(plan.step.network, plan.step.size, 1, plan.step.points)
+    setup = build(few, training=True)
+    sides = {"ours": partial(workloads.step, setup), "peer": partial(workloads.chunked_step, setup)}
+    times = interleaved(sides, plan.seconds)
+    about = {"network": NETWORKS[few.network], "points": few.points, "pixels": few.size[0] * few.size[1]}
+    rows = [row("step on few pixels, against all", "times", "s", **times, goal=10, **about, chunk=workloads.CHUNK)]
+    whole_fits = 4 * _all_pixels_bytes(setup) < available_bytes()
+    del setup, sides  # the processes below need the room
+    base = measure(workloads.backbone_step, few)["peak_bytes"]
+    ours = _beyond(base, workloads.step, few)
+    whole = _beyond(base, workloads.all_pixels_step, few) if whole_fits else None
+    name = "memory of few pixels, against all"
+    rows.append(row(f"{name} in one graph", "times", "bytes", ours, whole, goal=15, **about))
+    chunked = _beyond(base, workloads.chunked_step, few)
+    return [*rows, row(f"{name} in chunks", "times", "bytes", ours, chunked, **about, chunk=workloads.CHUNK)]
+
+
+def _all_pixels_bytes(setup: Setup) -> int:
+    """Count the hypercolumns and hidden activations of every pixel."""
+    size = setup.images.shape[-2:]
+    cost = step_cost(setup.net.backbone, setup.net.head, size, len(setup.images), size[0] * size[1])
+    return cost["hypercolumn_bytes"] + cost["hidden_bytes"]
+
+
+def _beyond(base: int, operation: Callable[[Setup], None], workload: Workload) -> dict | None:
+    """Measure how much higher an operation's peak is than the backbone's; None if memory does not suffice."""
+    try:
+        return once(measure(operation, workload)["peak_bytes"] - base)
+    except ChildProcessError:
+        return None
+
+
+def dense_prediction(plan: Plan) -> list[dict]:
+    """Predict every pixel of one image, against resizing every level: time, memory beyond the backbone's, equality."""
+    one = Workload(plan.step.network, plan.step.size, 1, plan.step.points)
+    setup = build(one, training=False)
+    sides = {"ours": partial(workloads.predict, setup), "peer": partial(workloads.full_size_predict, setup)}
+    times = interleaved(sides, plan.seconds)
+    ours, peer = setup.net.predict(setup.images), workloads.plain_predict(setup.net, setup.images)
+    about = {"network": NETWORKS[one.network]}
+    difference = once(float((ours - peer).abs().max() / peer.abs().max()))
+    del setup, sides, ours, peer  # the processes below need the room
+    base = measure(workloads.backbone_predict, one)["peak_bytes"]
+    memory = [_beyond(base, operation, one) for operation in (workloads.predict, workloads.full_size_predict)]
+    return [
+        row("every pixel, against full-size maps", "times", "s", **times, goal=2, **about),
+        row("memory of every pixel, against the same", "times", "bytes", *memory, goal=5, **about),
+        row("largest difference, of the largest output", "added", "", difference, once(0.0), goal=1e-4, **about),
+    ]
+
+
+def stratified_sampling(plan: Plan) -> list[dict]:
+    """Draw points by class, against a loop over classes, and against the laptop step that they are drawn for."""
+    laptop = preset("segmentation", "camvid", "laptop")
+    sampler, n = build_sampler(laptop), plan.step.points
+    labels = label_maps(plan.labels).to(workloads.device())
+    generator, random = torch.Generator().manual_seed(0), np.random.RandomState(0)
+    sides = {
+        "ours": lambda: sampler(labels, n, generator=generator),
+        "peer": lambda: per_class_loop(labels.cpu().numpy(), n, random),
+    }
+    rows = [row("stratified sampling, against a loop", "times", "s", **interleaved(sides, plan.seconds / 2), goal=10)]
+    for size, points in ((plan.labels, n), (laptop.size, laptop.training.points_per_image)):
+        rows.append(_share_of_step(plan, laptop, sampler, size, points))
+    return rows
+
+
+def _share_of_step(plan: Plan, laptop: Preset, sampler: StratifiedSampler, size: tuple[int, int], n: int) -> dict:
+    """Compare drawing points with the laptop step on images of the same size."""
+    setup = build(Workload("laptop", size, laptop.training.images_per_step, n), training=True)
+    labels, generator = label_maps(size).to(workloads.device()), torch.Generator().manual_seed(0)
+    bf16 = laptop.training.precision == "bf16"
+    take_step = partial(workloads.in_bf16, workloads.step) if bf16 else workloads.step
+    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": partial(take_step, setup)}
+    times = interleaved(sides, plan.seconds / 2)
+    name = f"sampling, of a laptop step at {size[0]} x {size[1]}"
+    return row(name, "share", "s", **times, goal=0.01, network=NETWORKS["laptop"], points=n)
+
+
+def label_maps(size: tuple[int, int], number: int = 5, seed: int = 0) -> Tensor:
+    """Draw label maps of 12 classes in blobs, the rarest a thousandth of the pixels, (number, H, W) int64.
+
+    Examples
+    --------
+    >>> label_maps((50, 40), number=1).flatten().bincount().tolist()
+    [620, 460, 340, 200, 140, 100, 60, 40, 20, 12, 6, 2]
+    """
+    noise = torch.randn(number, 1, 12, 12, generator=torch.Generator().manual_seed(seed))
+    heights = F.interpolate(noise, size, mode="bicubic").flatten(1)
+    rank = heights.argsort(1).argsort(1)
+    borders = torch.tensor(CLASS_SHARES, dtype=torch.float64).cumsum(0)[:-1] * heights.shape[1]
+    return torch.bucketize(rank, borders.round(), right=True).view(number, *size)

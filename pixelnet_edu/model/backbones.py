@@ -1,0 +1,211 @@
+"""Backbones: VGG-16 with convolutional fc6 and fc7, and a narrow network of the same shape.
+
+A backbone is a row of stages; the output of each is one level of the hypercolumn, read after the ReLU. Every stage
+but the first begins with a 2x2 pool, so its stride doubles, and its first cell moves to ``(stride - 1) / 2``.
+Source: PixelNet (arXiv 1702.06506) and its released networks: conv1_2, conv2_2, conv3_3, conv4_3, conv5_3 and fc7, with
+fc6 a 7x7 convolution padded by 3; Simonyan and Zisserman, ICLR 2015, for VGG-16.
+
+Shapes: B images, H x W pixels; level l has C_l channels and floor(H / stride_l) x floor(W / stride_l) cells.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pixelnet_edu.model.geometry import Level
+
+CONVS_PER_STAGE = (2, 2, 3, 3, 3)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HED_MEAN, HED_STD = (122.67892 / 255, 116.66877 / 255, 104.00699 / 255), (1 / 255, 1 / 255, 1 / 255)
+HED_FILE = "vgg16_hed.safetensors"
+
+
+class Backbone(nn.Module):
+    """Stages in a row; each one's output is a level.
+
+    Attributes
+    ----------
+    levels : tuple of Level
+        Channels, stride and offset of each level, finest first.
+    hypercolumn_channels : int
+        Channels of all levels together.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module], channels: Sequence[int], names: Sequence[str]) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.levels = tuple(
+            Level(c, 2**k, (2**k - 1) / 2, name) for k, (c, name) in enumerate(zip(channels, names, strict=True))
+        )
+        self.hypercolumn_channels = sum(channels)
+        self.set_normalization(IMAGENET_MEAN, IMAGENET_STD)
+
+    def set_normalization(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set the mean and standard deviation of RGB in [0, 1] that the network's weights expect."""
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the images are not (B, 3, H, W) or smaller than one cell of the coarsest level.
+        """
+        self._check_images(images)
+        x = (images - self.mean) / self.std
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+    def _check_images(self, images: Tensor) -> None:
+        """Raise ValueError for images of a wrong shape."""
+        coarsest = self.levels[-1].stride
+        if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < coarsest:
+            raise ValueError(
+                f"images: found shape {tuple(images.shape)}, expected (B, 3, H, W) with H and W of at least {coarsest} "
+                "pixels, one cell of the coarsest level; enlarge smaller images"
+            )
+
+
+class VGG16(Backbone):
+    """The paper's backbone: the 13 convolutions of VGG-16, then fc6 and fc7 as convolutions.
+
+    Parameters
+    ----------
+    weights : None, "imagenet" or "hed"
+        None: random (He initialisation). "imagenet": torchvision's, downloaded on first use. "hed": convolutions
+        trained for edges on BSDS500, converted by ``data_scripts/weights.py``; they have no fc6 and fc7.
+    batch_norm : bool
+        Batch normalisation after every convolution, without learned scale and shift as in the released networks; for
+        training from scratch.
+    fc : bool
+        Whether fc6 (7x7, padded by 3) and fc7 (1x1) follow, adding the level fc7 of stride 32.
+
+    Raises
+    ------
+    ValueError
+        For other weights, or weights that do not fit ``batch_norm`` and ``fc``.
+    FileNotFoundError
+        For "hed", when the converted file is missing.
+
+    Examples
+    --------
+    >>> scratch = VGG16(batch_norm=True, fc=False)
+    >>> scratch.hypercolumn_channels, sum(p.numel() for p in scratch.parameters())
+    (1472, 14714688)
+    """
+
+    def __init__(self, weights: str | None = None, batch_norm: bool = False, fc: bool = True) -> None:
+        _check_weights(weights, batch_norm, fc)
+        widths = (64, 128, 256, 512, 512)
+        stages = _conv_stages(widths, CONVS_PER_STAGE, batch_norm, affine=False)
+        names = [f"conv{k}_{n}" for k, n in enumerate(CONVS_PER_STAGE, 1)]
+        if fc:
+            fc6 = _conv(512, 4096, batch_norm, affine=False, kernel=7)
+            fc7 = _conv(4096, 4096, batch_norm, affine=False, kernel=1)
+            stages, widths, names = (
+                [*stages, nn.Sequential(_pool(), *fc6, *fc7)],
+                (*widths, 4096),
+                [*names, "fc7"],
+            )
+        super().__init__(stages, widths, names)
+        if weights == "imagenet":
+            self._load_imagenet()
+        elif weights == "hed":
+            self._load_hed()
+
+    def _load_imagenet(self) -> None:
+        """Copy torchvision's ImageNet weights; the two fully connected layers become convolutions."""
+        from torchvision.models import VGG16_Weights
+
+        source = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+        self._copy_convolutions(list(source.values()))
+
+    def _load_hed(self) -> None:
+        """Copy the 13 convolutions trained for edges, and their normalisation."""
+        from safetensors.torch import load_file
+
+        path = weights_folder() / HED_FILE
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
+            )
+        source = load_file(path)
+        self._copy_convolutions([source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")])
+        self.set_normalization(HED_MEAN, HED_STD)
+
+    def _copy_convolutions(self, source: Sequence[Tensor]) -> None:
+        """Fill the convolutions in order from weight, bias, weight, bias, ...; reshapes fully connected ones."""
+        targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in (m.weight, m.bias)]
+        with torch.no_grad():
+            for target, tensor in zip(targets, source, strict=False):
+                target.copy_(tensor.view_as(target))
+
+
+class SmallVGG(Backbone):
+    """The same shape, narrow, with batch normalisation: for laptops, chapters and tests.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each stage; each one begins with a 2x2 pool but the first.
+    convs : int
+        3x3 convolutions in a stage.
+
+    Examples
+    --------
+    >>> [level.stride for level in SmallVGG().levels]
+    [1, 2, 4, 8, 16]
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 96, 128), convs: int = 2) -> None:
+        stages = _conv_stages(widths, [convs] * len(widths), batch_norm=True, affine=True)
+        super().__init__(stages, widths, [f"conv{k}_{convs}" for k in range(1, len(widths) + 1)])
+
+
+def weights_folder() -> Path:
+    """Return the folder of converted weights: ``$PIXELNET_WEIGHTS`` or ``~/.cache/pixelnet_edu``."""
+    return Path(os.environ.get("PIXELNET_WEIGHTS", "~/.cache/pixelnet_edu")).expanduser()
+
+
+def _check_weights(weights: str | None, batch_norm: bool, fc: bool) -> None:
+    """Raise ValueError for weights that do not exist or do not fit the network."""
+    if weights not in (None, "imagenet", "hed"):
+        raise ValueError(f"weights: found {weights!r}, expected None, 'imagenet' or 'hed'")
+    if weights is not None and batch_norm:
+        raise ValueError(f"weights: {weights!r} has no batch normalisation; expected batch_norm=False or weights=None")
+    if weights == "hed" and fc:
+        raise ValueError("weights: 'hed' has no fc6 and fc7; expected fc=False")
+
+
+def _conv_stages(widths, convs, batch_norm: bool, affine: bool) -> list[nn.Module]:
+    """Build the convolutional stages; all but the first begin with a pool."""
+    stages, channels = [], 3
+    for k, (width, count) in enumerate(zip(widths, convs, strict=True)):
+        layers: list[nn.Module] = [_pool()] if k else []
+        for _ in range(count):
+            layers += _conv(channels, width, batch_norm, affine)
+            channels = width
+        stages.append(nn.Sequential(*layers))
+    return stages
+
+
+def _conv(in_channels: int, out_channels: int, batch_norm: bool, affine: bool, kernel: int = 3) -> list[nn.Module]:
+    """Build a padded convolution, optional batch normalisation, and the ReLU."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    nn.init.zeros_(conv.bias)
+    norm = [nn.BatchNorm2d(out_channels, affine=affine)] if batch_norm else []
+    return [conv, *norm, nn.ReLU(inplace=True)]
+
+
+def _pool() -> nn.Module:
+    """Build a 2x2 max pool; an odd last row or column is dropped."""
+    return nn.MaxPool2d(2)

@@ -1,0 +1,149 @@
+"""Charts of numbers, in the look that `pixelnet_edu.teaching.plotting.use_style` sets.
+
+Shapes: D draws, M things compared.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from torch import Tensor
+
+from pixelnet_edu.teaching.palette import OKABE_ITO, PALETTE
+
+_CURVES = [OKABE_ITO[name] for name in ("blue", "vermilion", "green", "orange", "pink", "sky")]
+
+
+def hits_histogram(counts: Tensor, exact: Sequence[float], name: str, ax: Axes | None = None) -> Axes:
+    """Show how many pixels of a class the draws held: simulated bars, exact dots, the misses in a colour of their own.
+
+    Parameters
+    ----------
+    counts : Tensor (D,)
+        The number of the class's pixels in each of D draws.
+    exact : sequence of float
+        The exact probability of 0, 1, 2, ... pixels.
+    name : str
+        The class.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> axes = hits_histogram(torch.tensor([0, 1, 1, 2]), [0.3, 0.4, 0.2, 0.1], "pink")
+    >>> axes.get_title("left")
+    'missed in 25.0 % of 4 draws, exactly 30.0 %'
+    """
+    axes = ax or plt.subplots()[1]
+    values, exact = np.asarray(counts), np.asarray(exact)
+    shares = np.bincount(values, minlength=len(exact)) / len(values)
+    colors = [PALETTE["missed"], *[PALETTE["sampled"]] * (len(shares) - 1)]
+    axes.bar(range(len(shares)), shares, color=colors, width=0.8)
+    axes.plot(exact, "o", color=PALETTE["exact"], markersize=5)
+    text = f"missed in {100 * shares[0]:.1f} % of {len(values):,} draws, exactly {100 * exact[0]:.1f} %"
+    axes.set_title(text, loc="left", fontsize="medium")
+    axes.set(xlabel=f"{name} pixels in the sample", ylabel="share of the draws")
+    axes.set_ylim(0, 1.18 * max(shares.max(), exact.max()))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    dot = Line2D([], [], color=PALETTE["exact"], marker="o", markersize=5, linestyle="", label="exact")
+    axes.legend(handles=[Patch(color=PALETTE["sampled"], label="simulated"), dot], loc="upper right")
+    return axes
+
+
+def interval_bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    xlabel: str,
+    exact: Sequence[float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Compare values by bars with their intervals, each value written beside its bar, the first on top.
+
+    Parameters
+    ----------
+    names : sequence of M str
+    values : sequence of M float
+    intervals : sequence of M pairs
+        The low and the high end of each interval, in the unit of the values.
+    xlabel : str
+        What is compared, with its unit.
+    exact : sequence of M float, optional
+        What a formula says, drawn as a diamond.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside its interval.
+
+    Examples
+    --------
+    >>> axes = interval_bars(["uniform", "stratified"], [0.4, 0.1], [(0.3, 0.5), (0.0, 0.2)], "variance")
+    >>> [text.get_text() for text in axes.texts]
+    ['0.4', '0.1']
+    """
+    width = plt.rcParams["figure.figsize"][0]
+    axes = ax or plt.subplots(figsize=(width, 0.8 + 0.45 * len(names)))[1]
+    rows, (low, high) = np.arange(len(names)), np.asarray(intervals, float).T
+    _check_inside(values, low, high)
+    errors = [np.subtract(values, low), np.subtract(high, values)]
+    axes.barh(rows, values, color=PALETTE["sampled"], height=0.62, tick_label=list(names))
+    axes.errorbar(values, rows, xerr=errors, fmt="none", ecolor=PALETTE["ink"], elinewidth=1.2, capsize=3)
+    if exact is not None:
+        axes.plot(exact, rows, "D", color=PALETTE["missed"], markeredgecolor="white", markersize=7, label="formula")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
+    for row, value in enumerate(values):
+        axes.annotate(f"{value:.3g}", (high[row], row), xytext=(7, 0), textcoords="offset points", va="center")
+    axes.set(xlabel=xlabel, xlim=(min(0, low.min()), 1.12 * max(high.max(), 0)), ylim=(len(names) - 0.5, -0.5))
+    axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def precision_recall(curves: dict[str, dict], ax: Axes | None = None) -> Axes:
+    """Draw precision against recall of boundary scores, over lines of equal F; a dot marks the best threshold.
+
+    Parameters
+    ----------
+    curves : dict
+        Scores for each name, as `boundary_scores` returns them: ``recall``, ``precision``, ``f`` and ``ods``. Scores at
+        one threshold only, such as a person's, are a dot.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> scores = {"recall": [0.9, 0.5], "precision": [0.4, 0.8], "f": [0.55, 0.62], "ods": 0.62}
+    >>> axes = precision_recall({"ours": scores})
+    >>> axes.get_legend().texts[0].get_text()
+    'ours, F 0.62'
+    """
+    axes = ax or plt.subplots(figsize=(4.6, 4.6))[1]
+    for f in np.arange(0.1, 1, 0.1):
+        recall = np.linspace(f / (2 - f), 1, 100)
+        axes.plot(recall, f * recall / (2 * recall - f), color=PALETTE["line"], linewidth=1, zorder=0)
+        axes.annotate(f"{f:.1f}", (1, f / (2 - f)), xytext=(3, -3), textcoords="offset points", color=PALETTE["muted"])
+    for (name, scores), color in zip(curves.items(), _CURVES, strict=False):
+        best = int(np.argmax(scores["f"]))
+        many = len(scores["f"]) > 1
+        axes.plot(scores["recall"], scores["precision"], color=color, linewidth=1.8 if many else 0)
+        label = f"{name}, F {scores['ods']:.2f}"
+        axes.plot(scores["recall"][best], scores["precision"][best], "o" if many else "D", color=color, label=label)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="recall", ylabel="precision", aspect="equal")
+    axes.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
+    return axes
+
+
+def _check_inside(values: Sequence[float], low: np.ndarray, high: np.ndarray) -> None:
+    wrong = np.flatnonzero((low > values) | (high < values))
+    if len(wrong):
+        row = wrong[0]
+        raise ValueError(f"intervals: found ({low[row]:g}, {high[row]:g}) for {values[row]:g}, expected it inside")

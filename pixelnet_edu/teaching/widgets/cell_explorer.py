@@ -1,0 +1,65 @@
+"""Sparse prediction by hand: the four cells of a level that share a point."""
+
+import traitlets
+
+from ._encode import class_names, picture_url, to_array
+from ._explorer import PictureExplorer, source
+
+
+class CellExplorer(PictureExplorer):
+    """An image with the cells of a level: move a point and read its four neighbours and their weights.
+
+    The map of a level with stride s has floor(H/s) x floor(W/s) cells (at least one); cell j is centred on
+    pixel s*j + o, and a point lands at t = (x - o)/s, clamped to the map.
+
+    Parameters
+    ----------
+    image : tensor of shape (3, H, W)
+        RGB in [0, 1].
+    levels : sequence of Level
+        Each with `channels`, `stride` (pixels) and `offset` (pixels).
+    names : sequence of str, optional
+        What to call the levels; by default their own `name`, or else "level 1", "level 2", ...
+
+    Raises
+    ------
+    ValueError
+        If there is no level, or not one name for each level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pixelnet_edu.model.geometry import Level
+    >>> levels = [Level(64, 1, 0.0, "conv1_2"), Level(128, 2, 0.5, "conv2_2")]
+    >>> CellExplorer(np.zeros((3, 24, 32)), levels)
+    CellExplorer(32 x 24 pixels)
+    """
+
+    _esm = source("cell_explorer.js")
+    _css = source("cell_explorer.css")
+    image = traitlets.Unicode().tag(sync=True)
+    levels = traitlets.List().tag(sync=True)
+
+    def __init__(self, image, levels, names=None):
+        levels = list(levels)
+        if not levels:
+            raise ValueError("levels: found none, expected at least one Level(channels, stride, offset)")
+        names = class_names(names or _own_names(levels), "names")
+        if len(names) != len(levels):
+            raise ValueError(f"names: found {len(names)}, expected one for each of {len(levels)} levels")
+        super().__init__(
+            size=list(to_array(image, "image", (3, None, None)).shape[1:]),
+            image=picture_url(image),
+            levels=[_state(level, name) for level, name in zip(levels, names, strict=True)],
+        )
+
+
+def _own_names(levels):
+    return [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
+
+
+def _state(level, name):
+    if not level.stride >= 1:
+        raise ValueError(f"levels: found stride {level.stride} in {name}, expected at least 1")
+    channels, stride, offset = int(level.channels), int(level.stride), float(level.offset)
+    return {"name": name, "channels": channels, "stride": stride, "offset": offset}

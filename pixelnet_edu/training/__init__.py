@@ -1,0 +1,1 @@
+"""Training: recipes, steps, checkpoints, runs."""

@@ -1,0 +1,294 @@
+"""Named recipes: a network, a sampler and a training configuration for a task and a data set.
+
+"laptop" is a narrow network that trains in minutes on two cores; "paper" is VGG-16 with the 4096-4096 predictor, five
+images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv 1702.06506).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset, Subset
+
+from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
+from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.data.transforms import Augment
+from pixelnet_edu.model.backbones import VGG16, SmallVGG
+from pixelnet_edu.model.heads import MLPHead
+from pixelnet_edu.model.level_norm import NormalizedLevels
+from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.sampling.drawing import PixelSample
+from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, SpatialSampler
+from pixelnet_edu.sampling.samplers import (
+    ALLOCATIONS,
+    BalancedSampler,
+    HardPixelSampler,
+    PatchSampler,
+    StratifiedSampler,
+    UniformSampler,
+)
+from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
+from pixelnet_edu.training.trainer import TrainingConfig
+
+PRESETS = ("laptop", "paper")
+WEIGHTS = ("none", "imagenet", "hed")
+_SAMPLERS = {
+    "uniform": UniformSampler,
+    "any": AnyPixelSampler,
+    "spatial": SpatialSampler,
+    "patch": PatchSampler,
+    "hard": HardPixelSampler,
+}
+SAMPLERS = (*_SAMPLERS, "balanced", *ALLOCATIONS)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that a run is made of, in plain values that a JSON file can hold.
+
+    Parameters
+    ----------
+    task, data, name : str
+        One of ``TASKS``, ``CATALOG`` and ``PRESETS``.
+    weights : str
+        Pretrained weights of the paper's backbone, or "none".
+    sampler : str
+        One of ``SAMPLERS``: those of places and losses, "balanced" (edges), or an allocation of the stratified one.
+    positive_share : float
+        Share of edge pixels in the sample of "balanced".
+    size : (int, int)
+        Height and width of the training images.
+    widths : tuple of int
+        Channels of the laptop backbone's stages.
+    context : bool
+        Whether a level of stride 32 that sees most of the image follows: fc7 of VGG-16, one more stage of the laptop's.
+    level_norm : bool
+        Whether each level is batch-normalised before it is read.
+    hidden : tuple of int
+        Widths of the predictor's hidden layers; none for a linear one.
+    dropout : float
+        Dropout of the predictor.
+    scale : (float, float)
+        Range of the random enlargement of training images.
+    test_images : int, optional
+        How many images of the test set are scored, spread over it; None for all.
+    training : TrainingConfig
+        How to train.
+    """
+
+    task: str
+    data: str
+    name: str
+    weights: str = "none"
+    sampler: str = "uniform"
+    positive_share: float = 0.5
+    size: tuple[int, int] = (224, 224)
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    context: bool = False
+    level_norm: bool = False
+    hidden: tuple[int, ...] = (4096, 4096)
+    dropout: float = 0.5
+    scale: tuple[float, float] = (1.0, 1.0)
+    test_images: int | None = None
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        """Check the names, also those of a configuration that is read from a file."""
+        _check_names(self.task, self.data, self.name, self.weights)
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler: found {self.sampler!r}, expected one of {', '.join(SAMPLERS)}")
+
+
+def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Preset:
+    """Choose the recipe for a task and a data set.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or pretrained weights with the laptop preset.
+
+    Examples
+    --------
+    >>> preset("segmentation", "camvid", "laptop").size
+    (180, 240)
+    """
+    _check_names(task, data, name, weights)
+    recipe = _paper(task, data, weights) if name == "paper" else _laptop(task, data)
+    changes = {"seed": seed} | ({"steps": steps} if steps else {})
+    return replace(recipe, training=replace(recipe.training, **changes))
+
+
+def _check_names(task: str, data: str, name: str, weights: str) -> None:
+    """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
+    for argument, value, known in (
+        ("task", task, tuple(TASKS)),
+        ("data", data, tuple(CATALOG)),
+        ("preset", name, PRESETS),
+        ("weights", weights, WEIGHTS),
+    ):
+        if value not in known:
+            raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+    if name == "laptop" and weights != "none":
+        raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
+
+
+def _paper(task: str, data: str, weights: str) -> Preset:
+    """The paper's recipe."""
+    return Preset(task, data, "paper", weights, context=weights == "imagenet")
+
+
+@dataclass(frozen=True)
+class _Laptop:
+    """What a laptop recipe chooses for a data set; the fields are those of `Preset` and `TrainingConfig`."""
+
+    size: tuple[int, int]
+    steps: int
+    learning_rate: float = 0.2
+    scale: tuple[float, float] = (1.0, 1.5)
+    edge_sampler: str = "uniform"
+    test_images: int | None = None
+
+
+_LAPTOP = {
+    "rooms": _Laptop((96, 96), 3000, 0.3, (1.0, 1.0)),
+    "camvid": _Laptop((180, 240), 2500),
+    "nyud": _Laptop((120, 160), 1500, scale=(1.0, 1.2)),  # nearly whole frames: where the floor is, is known
+    "bsds500": _Laptop((160, 160), 1500, edge_sampler="balanced", test_images=20),  # 200 take minutes to match
+}
+_LAPTOP_OTHERS = _Laptop((128, 128), 3000)
+
+
+def _laptop(task: str, data: str) -> Preset:
+    """A recipe for two cores."""
+    choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
+    training = TrainingConfig(
+        steps=choice.steps,
+        points_per_image=round(0.04 * choice.size[0] * choice.size[1]),
+        learning_rate=choice.learning_rate,
+        schedule="onecycle",
+        checkpoint_every=500,
+        evaluate_every=500,
+        precision=fast_precision(),
+    )
+    return Preset(
+        task,
+        data,
+        "laptop",
+        sampler={"segmentation": "square-root", "edges": choice.edge_sampler}.get(task, "uniform"),
+        size=choice.size,
+        hidden=(256,),
+        dropout=0.0,
+        scale=choice.scale,
+        test_images=choice.test_images,
+        training=training,
+    )
+
+
+def has_fast_bf16() -> bool:
+    """Tell whether this machine computes faster in bfloat16: a GPU, or a processor with instructions for it.
+
+    A processor with AVX-512 alone emulates them: right, but several times slower than float32.
+    """
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.backends.mkldnn.is_available() and has_instructions
+
+
+def fast_precision() -> str:
+    """Return the precision to train in on this machine: bf16 only where it has units for it, since emulating crawls.
+
+    Examples
+    --------
+    >>> fast_precision() in ("bf16", "no")
+    True
+    """
+    return "bf16" if has_fast_bf16() else "no"
+
+
+def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:
+    """Build the network of a recipe: pretrained weights where it has some, else weights that follow from its seed."""
+    torch.manual_seed(recipe.training.seed)
+    backbone = _build_backbone(recipe, pretrained)
+    if recipe.level_norm:
+        backbone = NormalizedLevels(backbone)
+    head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
+    return PixelNet(backbone, head)
+
+
+def _build_backbone(recipe: Preset, pretrained: bool) -> VGG16 | SmallVGG:
+    """Build the backbone of a recipe."""
+    if recipe.name == "laptop":
+        return SmallVGG((*recipe.widths, recipe.widths[-1]) if recipe.context else recipe.widths)
+    if recipe.weights == "none":
+        return VGG16(batch_norm=True, fc=recipe.context)
+    return VGG16(recipe.weights if pretrained else None, fc=recipe.context)
+
+
+def build_task(recipe: Preset) -> Task:
+    """Build the task of a recipe."""
+    if TASKS[recipe.task] is not SemanticSegmentation:
+        return TASKS[recipe.task]()
+    entry = catalog_entry(recipe.data)
+    if not entry.classes:
+        raise ValueError(f"task: found 'segmentation' with {recipe.data}, which has no classes; choose another task")
+    return SemanticSegmentation(entry.classes, entry.palette)
+
+
+def build_sampler(recipe: Preset) -> Callable[..., PixelSample]:
+    """Build the sampler of a recipe."""
+    if recipe.sampler in _SAMPLERS:
+        return _SAMPLERS[recipe.sampler]()
+    if recipe.sampler == "balanced":
+        return BalancedSampler(recipe.positive_share)
+    return StratifiedSampler(recipe.sampler)
+
+
+def build_augment(recipe: Preset) -> Augment:
+    """Build the random changes of the training images."""
+    # A room's edge pixel is the one left of or above the boundary; in a mirror image it would be the one on the right.
+    flip = 0.0 if (recipe.task, recipe.data) == ("edges", "rooms") else 0.5
+    return Augment(crop=recipe.size, scale=recipe.scale, flip=flip)
+
+
+def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
+    """Open the "train" or "test" part of a recipe's data set.
+
+    Raises
+    ------
+    ValueError
+        If a data set of photographs has no root.
+    """
+    dataset = _open(recipe, root, split)
+    return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
+
+
+def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:
+    """Open the whole of a split."""
+    if recipe.data == "rooms":
+        seed, number = (0, 2000) if split == "train" else (1, 200)
+        return RoomScenes(recipe.size, number, seed, cache_dir=root or cache_folder() / "rooms")
+    if root is None:
+        raise ValueError(f"root: missing, expected the folder of {recipe.data}; say --root DIR")
+    entry = catalog_entry(recipe.data)
+    return entry.open(root, entry.train if split == "train" else entry.test)
+
+
+def build_validation(recipe: Preset, root: Path | None) -> Dataset | None:
+    """Open a few samples to watch the score on while training: rooms, or the "val" part where a data set has one."""
+    if recipe.data == "rooms":
+        return RoomScenes(recipe.size, 20, seed=2)
+    entry = catalog_entry(recipe.data)
+    if "val" not in entry.dataset.splits or entry.test == "val":
+        return None
+    try:
+        validation = entry.open(root, "val")
+    except FileNotFoundError:
+        return None
+    return Subset(validation, range(min(20, len(validation))))
+
+
+def cache_folder() -> Path:
+    """Return the folder for files that can be made again."""
+    return Path("~/.cache/pixelnet_edu").expanduser()

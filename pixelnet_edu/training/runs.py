@@ -1,0 +1,172 @@
+"""What a run leaves behind, and how it is used again.
+
+A run folder holds ``config.json`` (the recipe, the versions, the date), ``log.csv``, the newest ``checkpoint-*``,
+``scores.json`` and ``predictions.png``.
+
+Shapes: B images, K outputs, H x W pixels.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_model
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pixelnet_edu.data.catalog import spread
+from pixelnet_edu.data.photos import tile, write_picture, write_whole
+from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.tasks import Task, target_of
+from pixelnet_edu.training.checkpoints import check_weights, newest_checkpoint
+from pixelnet_edu.training.evaluation import predict_one
+from pixelnet_edu.training.provenance import provenance
+from pixelnet_edu.training.recipes import Preset, build_model, build_task
+from pixelnet_edu.training.trainer import TrainingConfig
+
+RECORDS = Path(__file__).parents[1] / "records"
+
+
+def recorded(name: str) -> Path:
+    """Return the folder of a run that the package ships, such as ``"rooms-normals"``.
+
+    Raises
+    ------
+    ValueError
+        For a run that it does not ship.
+
+    Examples
+    --------
+    >>> load_run(recorded("rooms-normals"))[0].task
+    'normals'
+    """
+    folders = {path.parent.name: path.parent for path in RECORDS.glob("*/config.json")}
+    if name not in folders:
+        raise ValueError(f"name: found {name!r}, expected one of {', '.join(sorted(folders))}")
+    return folders[name]
+
+
+def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
+    """Make a run folder and write its configuration.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run already.
+    """
+    if any(folder.glob("checkpoint-*")):
+        raise ValueError(f"{folder}: found a run in it, expected a new folder; choose another --out, or --resume")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"recipe": asdict(recipe), "root": str(root.resolve()) if root else None}
+    write_json(folder / "config.json", config | provenance())
+
+
+def read_config(folder: Path) -> tuple[Preset, Path | None]:
+    """Read the recipe and the data folder of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is no run folder.
+    ValueError
+        If its configuration cannot be read.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing, expected a run folder made by `pixelnet train`")
+    try:
+        config = json.loads(path.read_text())
+        recipe = {key: tuple(v) if isinstance(v, list) else v for key, v in config["recipe"].items()}
+        recipe["training"] = TrainingConfig(**recipe["training"])
+        return Preset(**recipe), Path(config["root"]) if config["root"] else None
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: not a configuration of this version ({error}); train again") from error
+
+
+def load_run(folder: Path) -> tuple[Preset, Path | None, PixelNet, Task]:
+    """Rebuild the trained network of a run, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is no run folder, or has no checkpoint.
+    ValueError
+        If the checkpoint does not fit the configuration.
+    """
+    recipe, root = read_config(folder)
+    model = build_model(recipe, pretrained=False)
+    weights = newest_checkpoint(folder) / "model.safetensors"
+    check_weights(model, weights)
+    load_model(model, weights)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return recipe, root, model.to(device).eval(), build_task(recipe)
+
+
+def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, int]) -> Tensor:
+    """Predict a photograph of any size and colour the prediction.
+
+    The network sees the photograph with as many pixels as a training image has; its outputs are enlarged or reduced to
+    the photograph's own size, then decoded.
+
+    Parameters
+    ----------
+    photo : Tensor (3, H, W)
+        RGB in [0, 1].
+    size : (int, int)
+        Height and width of the training images.
+
+    Returns
+    -------
+    Tensor (3, H, W)
+        RGB in [0, 1].
+    """
+    H, W = photo.shape[-2:]
+    factor = (size[0] * size[1] / (H * W)) ** 0.5
+    smallest = model.backbone.levels[-1].stride
+    seen = [max(smallest, round(factor * side)) for side in (H, W)]
+    image = F.interpolate(photo[None], seen, mode="bilinear", antialias=True)
+    outputs = F.interpolate(predict_one(model, image[0]), (H, W), mode="bilinear")
+    return task.colors(task.decode(outputs))[0]
+
+
+def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -> Tensor:
+    """Draw rows of photograph, target and prediction for samples spread over a data set, (3, H', W')."""
+    rows = []
+    for sample in spread(dataset, number):
+        prediction = task.decode(predict_one(model, sample["image"]))
+        target = target_of(sample, task)[None]
+        rows.append(tile([sample["image"], task.colors(target)[0], task.colors(prediction)[0]], dim=2))
+    return tile(rows, dim=1)
+
+
+def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:
+    """Write the scores, the picture of predictions, and the curve of edges; the suffix tells parts of a set apart."""
+    write_json(folder / f"scores{suffix}.json", scores)
+    write_picture(folder / f"predictions{suffix}.png", picture_of(model, task, dataset))
+    if "ods" in scores:
+        write_curve(folder / f"precision-recall{suffix}.png", {folder.name: scores})
+
+
+def write_curve(path: Path, curves: dict[str, dict]) -> None:
+    """Draw precision against recall of boundary scores and write the picture, whole or not at all."""
+    from pixelnet_edu.teaching.plotting import precision_recall, use_style
+
+    use_style()
+    write_whole(path, precision_recall(curves).figure.savefig)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write JSON, whole or not at all; a score that does not exist (NaN) is null."""
+    text = json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n"
+    write_whole(path, lambda temporary: temporary.write_text(text))
+
+
+def _without_nan(value):
+    """Replace NaN by None, also inside lists and dictionaries."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if value != value else value

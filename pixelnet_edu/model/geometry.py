@@ -23,17 +23,14 @@ class Level:
     ----------
     channels : int
         Channels of the feature map.
-    stride : int
-        Distance between neighbouring cells, in pixels.
-    offset : float
-        Centre of cell 0, in pixels.
+    stride, offset : int, float
+        Distance between neighbouring cells, and the centre of cell 0, in pixels.
     name : str
         The layer that the level is read from, such as ``"conv3_3"``.
 
     Examples
     --------
-    >>> conv5 = Level(channels=512, stride=16, offset=7.5, name="conv5_3")
-    >>> conv5.to_cells(torch.tensor([7.5, 15.5, 23.5]))
+    >>> Level(channels=512, stride=16, offset=7.5, name="conv5_3").to_cells(torch.tensor([7.5, 15.5, 23.5]))
     tensor([0.0000, 0.5000, 1.0000])
     """
 
@@ -55,7 +52,6 @@ def neighbours(points: Tensor, level: Level, size: tuple[int, int]) -> tuple[Ten
     points : Tensor (..., 2)
         Pixel coordinates (x, y).
     level : Level
-        Where the cells lie.
     size : (int, int)
         Rows h and columns w of the feature map.
 

@@ -10,8 +10,9 @@ are pixels.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
+
+from pixelnet_edu.model.fast import Dropout
 
 
 class Head(nn.Module):
@@ -51,33 +52,6 @@ class Head(nn.Module):
     def forward(self, hypercolumns: Tensor) -> Tensor:
         """Map hypercolumns (..., C) to outputs (..., K)."""
         return self.rest(self.first(hypercolumns))
-
-
-class Dropout(nn.Dropout):
-    """Dropout whose masks are cheap on a processor: 16 random bits an activation, by which ``p`` is rounded.
-
-    Elsewhere, and in evaluation, it is torch's, which draws a floating-point number for each on most processors.
-
-    Parameters
-    ----------
-    p : float
-        Share of activations set to zero; the others are divided by 1 - p.
-
-    Examples
-    --------
-    >>> dropped = Dropout(0.5)(torch.ones(100, 100))
-    >>> sorted(dropped.unique().tolist()), abs(float(dropped.mean()) - 1) < 0.1
-    ([0.0, 2.0], True)
-    """
-
-    def forward(self, activations: Tensor) -> Tensor:
-        """Drop activations of any shape, in training."""
-        dropped = round(self.p * 2**16)  # so many of the values that 16 bits have
-        if not (self.training and activations.is_cpu and 0 < dropped < 2**16):
-            return super().forward(activations)
-        words = torch.empty(-(-activations.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: activations.numel()].view(activations.shape)
-        return (activations * (bits >= dropped - 2**15)).mul_(2**16 / (2**16 - dropped))
 
 
 class LinearHead(Head):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from pixelnet_edu.model.adaptive import evaluating, predict_adaptive
+from pixelnet_edu.model.fast import ProjectedLevels, project_hypercolumns
 from pixelnet_edu.model.geometry import check_points, pixel_grid
 from pixelnet_edu.model.heads import Head
-from pixelnet_edu.model.hypercolumns import ProjectedLevels, project_hypercolumns
 
 
 class PixelNet(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pixelnet_edu import VGG16, LinearHead, MLPHead, PixelNet, SmallVGG, dense_hypercolumns, sample_hypercolumns
-from pixelnet_edu.model.heads import Dropout
+from pixelnet_edu.model.fast import Dropout
 
 
 def parameters(module):

@@ -19,7 +19,7 @@ from pixelnet_edu.experiments.cost.plans import Plan
 from pixelnet_edu.experiments.cost.report import once, row
 from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import NETWORKS, Setup, Workload, build
-from pixelnet_edu.model.hypercolumns import sample_hypercolumns
+from pixelnet_edu.model.fast import read_hypercolumns
 from pixelnet_edu.sampling.samplers import StratifiedSampler
 from pixelnet_edu.training.recipes import Preset, build_sampler, has_fast_bf16, preset
 
@@ -37,7 +37,7 @@ def extraction(plan: Plan) -> list[dict]:
     def both_ways(read) -> None:
         torch.autograd.grad(read(maps, points, levels), maps, gradient)
 
-    readers = {"ours": sample_hypercolumns, "peer": grid_sample_hypercolumns}
+    readers = {"ours": read_hypercolumns, "peer": grid_sample_hypercolumns}
     times = interleaved({side: partial(both_ways, read) for side, read in readers.items()}, plan.seconds)
     about = NETWORKS[plan.step.network]
     return [row("extraction, forward and backward", "times", "s", **times, goal=5, network=about)]

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.download.fetching import fetch
 from pixelnet_edu.data.download.sources import SOURCES, readable_size
-from pixelnet_edu.data.photos import tile, write_picture
+from pixelnet_edu.data.reading import tile, write_picture
 from pixelnet_edu.tasks import Task, target_of
 
 SIDE = 240  # pixels of a picture on the contact sheet

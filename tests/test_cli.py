@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pixelnet_edu import cli
 from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.data.photos import GAP, read_photo, tile
+from pixelnet_edu.data.reading import GAP, read_photo, tile
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes, runs
 

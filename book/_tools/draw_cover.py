@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from pixelnet_edu import EdgeDetection, RoomScenes, SemanticSegmentation, SurfaceNormals
-from pixelnet_edu.data.photos import tile, write_picture
+from pixelnet_edu.data.reading import tile, write_picture
 
 COVER = Path(__file__).resolve().parents[1] / "_assets" / "rooms.png"
 ROOMS = (0, 3, 5, 6)

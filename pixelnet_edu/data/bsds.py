@@ -17,8 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.photos import SUFFIXES, read_photo
-from pixelnet_edu.data.reading import read_mat, require
+from pixelnet_edu.data.reading import SUFFIXES, read_mat, read_photo, require
 
 
 class BSDS500(Dataset):

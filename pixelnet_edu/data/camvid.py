@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.photos import SUFFIXES, read_photo
-from pixelnet_edu.data.reading import read_labels, require
+from pixelnet_edu.data.reading import SUFFIXES, read_labels, read_photo, require
 
 
 class CamVid(Dataset):

@@ -22,8 +22,7 @@ from torch.utils.data import Dataset
 from pixelnet_edu import VOID
 from pixelnet_edu.data.depth import normals_from_depth
 from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
-from pixelnet_edu.data.photos import open_image, read_photo
-from pixelnet_edu.data.reading import read_labels, require
+from pixelnet_edu.data.reading import open_image, read_labels, read_photo, require
 
 FULL_SIZE = 480, 640
 FULL_INTRINSICS = 518.857901, 519.469611, 325.582449, 253.736166  # fx, fy, cx, cy; the first pixel's centre is (0, 0)

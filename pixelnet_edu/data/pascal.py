@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.photos import read_photo
-from pixelnet_edu.data.reading import check_labels, color_map, read_labels, read_mat, read_names, require
+from pixelnet_edu.data.reading import check_labels, color_map, read_labels, read_mat, read_names, read_photo, require
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

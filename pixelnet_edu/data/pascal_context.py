@@ -14,8 +14,7 @@ from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.pascal import VOC_CLASSES
-from pixelnet_edu.data.photos import read_photo
-from pixelnet_edu.data.reading import color_map, read_labels, read_names, require
+from pixelnet_edu.data.reading import color_map, read_labels, read_names, read_photo, require
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
 _CLASSES = {

@@ -6,6 +6,6 @@
 
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import Experiment
-from pixelnet_edu.experiments.recorded import recorded_runs, recorded_settings
+from pixelnet_edu.experiments.records import recorded_runs, recorded_settings
 
 __all__ = ["EXPERIMENTS", "Experiment", "experiment", "recorded_runs", "recorded_settings"]

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from pixelnet_edu.metrics import BoundaryCurve
-from pixelnet_edu.model.backbones import HED_FILE, VGG16, weights_folder
+from pixelnet_edu.model.backbones import HED_FILE, VGG16, hed_weights, weights_folder
 from pixelnet_edu.model.heads import LinearHead
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import annotations_of
@@ -28,14 +28,11 @@ def hed() -> PixelNet:
     ValueError
         If they were converted without the head.
     """
-    from safetensors.torch import load_file
-
-    backbone = VGG16("hed", fc=False)
-    path = weights_folder() / HED_FILE
-    source = load_file(path)
+    backbone, source = VGG16("hed", fc=False), hed_weights()
     if "head.weight" not in source:
         raise ValueError(
-            f"{path}: found no head, expected head.weight; delete it, `python data_scripts/weights.py hed`"
+            f"{weights_folder() / HED_FILE}: found no head, expected head.weight; delete it, then "
+            "`python data_scripts/weights.py hed`"
         )
     head = LinearHead(backbone.hypercolumn_channels, 1)
     head.layers[0].load_state_dict({"weight": source["head.weight"], "bias": source["head.bias"]})

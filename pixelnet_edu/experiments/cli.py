@@ -10,12 +10,12 @@ from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.plan import choose_arms, plan_runs
-from pixelnet_edu.experiments.recorded import SHIPPED
-from pixelnet_edu.experiments.records import read_records
+from pixelnet_edu.experiments.records import SHIPPED, read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
+from pixelnet_edu.training.config import processes
 
 RECORDS = Path("runs/experiments")
 Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
@@ -56,6 +56,11 @@ def reproduce(
         if not list_:
             raise ValueError(f"name: missing, expected one of {', '.join(EXPERIMENTS)}; --list describes them")
         return print("\n".join(f"{found.name:<12} {found.question}" for found in EXPERIMENTS.values()))
+    if (number := processes().num_processes) > 1:
+        raise ValueError(
+            f"reproduce: found {number} processes started together, expected 1, since the batch would grow with them; "
+            "run seeds side by side, or --jobs"
+        )
     if gpu and not torch.cuda.is_available():
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)

@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task
-from pixelnet_edu.training.recipes import Preset, preset
-from pixelnet_edu.training.trainer import TrainingConfig
+from pixelnet_edu.training.config import TrainingConfig
+from pixelnet_edu.training.recipes import Recipe, preset
 
 PAPER_PIXELS = 224 * 224
 _TRAINING = {field.name for field in fields(TrainingConfig)}
@@ -32,7 +32,7 @@ class Arm:
         Short, unique in its experiment; part of a file's name.
     about : str
         One line for a table.
-    recipe : Preset
+    recipe : Recipe
         The whole recipe; the seed is set later.
     default : bool
         Whether it is trained unless arms are named: the paper's own arms.
@@ -40,7 +40,7 @@ class Arm:
 
     name: str
     about: str
-    recipe: Preset
+    recipe: Recipe
     default: bool = True
 
 
@@ -85,14 +85,14 @@ class Experiment:
 
     name: str
     question: str
-    arms: Callable[[Preset], list[Arm]]
+    arms: Callable[[Recipe], list[Arm]]
     claim: Claim
     readings: tuple[float, ...] = (1.0,)
     tasks: tuple[str, ...] = tuple(TASKS)
     extra_scores: Callable[[PixelNet, Task, Dataset], dict[str, float]] | None = None
 
 
-def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Preset:
+def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Recipe:
     """Choose the recipe that an experiment's arms change: that of `recipes`, shorter on laptops, uniform sampling.
 
     The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images.
@@ -122,7 +122,7 @@ def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Pr
     )
 
 
-def vary(recipe: Preset, **changes) -> Preset:
+def vary(recipe: Recipe, **changes) -> Recipe:
     """Change fields of a recipe and of its training configuration, which have no name in common.
 
     Examples
@@ -136,7 +136,7 @@ def vary(recipe: Preset, **changes) -> Preset:
     return replace(recipe, training=replace(recipe.training, **training), **rest)
 
 
-def scaled(recipe: Preset, points: int) -> int:
+def scaled(recipe: Recipe, points: int) -> int:
     """Return the share of the recipe's image that ``points`` are of the paper's 224 x 224, in pixels.
 
     Examples
@@ -148,7 +148,7 @@ def scaled(recipe: Preset, points: int) -> int:
     return max(1, round(points * height * width / PAPER_PIXELS))
 
 
-def percent(recipe: Preset, points: int) -> str:
+def percent(recipe: Recipe, points: int) -> str:
     """Describe a number of pixels of the recipe's image, such as "367 pixels (4 %)"."""
     height, width = recipe.size
     return f"{points:,} pixels ({100 * points / (height * width):.3g} %)"

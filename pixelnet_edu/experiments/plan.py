@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, Experiment, vary
 from pixelnet_edu.experiments.records import read_record
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe, recipe_from
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Run:
     ----------
     experiment, arm : str
         Names.
-    recipe : Preset
+    recipe : Recipe
         With the seed.
     folder : Path
         Where its record goes.
@@ -30,7 +30,7 @@ class Run:
 
     experiment: str
     arm: str
-    recipe: Preset
+    recipe: Recipe
     folder: Path
     root: Path | None = None
 
@@ -60,12 +60,12 @@ class Run:
         return [max(1, round(share * self.recipe.training.steps)) for share in experiment(self.experiment).readings]
 
 
-def records_folder(records: Path, name: str, base: Preset) -> Path:
+def records_folder(records: Path, name: str, base: Recipe) -> Path:
     """Return the folder of an experiment's records: ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``."""
     return records / name / f"{base.task}-{base.data}-{base.name}"
 
 
-def choose_arms(chosen: Experiment, base: Preset, names: Sequence[str] = ()) -> list[Arm]:
+def choose_arms(chosen: Experiment, base: Recipe, names: Sequence[str] = ()) -> list[Arm]:
     """Return the arms of these names; the default ones for no name, every one for "every".
 
     Raises
@@ -87,7 +87,7 @@ def choose_arms(chosen: Experiment, base: Preset, names: Sequence[str] = ()) -> 
 
 
 def plan_runs(
-    chosen: Experiment, base: Preset, arms: Sequence[Arm], seeds: Sequence[int], records: Path, root: Path | None = None
+    chosen: Experiment, base: Recipe, arms: Sequence[Arm], seeds: Sequence[int], records: Path, root: Path | None = None
 ) -> list[Run]:
     """List the runs, seed by seed, so that an early stop leaves whole comparisons.
 
@@ -133,16 +133,15 @@ def unfinished(runs: Sequence[Run]) -> list[Run]:
 
 def check_recipe(run: Run, found: dict, path: Path) -> None:
     """Raise ValueError unless the recipe found there is the run's."""
-    expected = plain(run.recipe)
-    found, expected = ({**recipe, **recipe["training"], "training": 0} for recipe in (found, expected))
+    found, expected = ({**r, **r["training"], "training": 0} for r in (plain(recipe_from(found)), plain(run.recipe)))
     for name in expected:
-        if found.get(name) != expected[name]:
+        if found[name] != expected[name]:
             raise ValueError(
                 f"{path}: found {name} {found.get(name)!r}, expected {expected[name]!r}; it is of another recipe, so "
                 "choose another --records folder, or move it"
             )
 
 
-def plain(recipe: Preset) -> dict:
+def plain(recipe: Recipe) -> dict:
     """Return a recipe as a JSON file gives it back."""
     return json.loads(json.dumps(asdict(recipe)))

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
-from pixelnet_edu.training.distributed import processes
-from pixelnet_edu.training.provenance import commit, processor_name, versions
+from pixelnet_edu.training.runs import RECORDS, commit, processor_name, versions
 
 SCHEMA = 1
+SHIPPED = RECORDS / "experiments"
+VARIABLE = "PIXELNET_RECORDS"  # names a folder of records to read instead
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,13 @@ class Record:
     experiment, arm : str
     seed : int
     recipe : dict
-        The whole `Preset`.
+        The whole `Recipe`.
     readings : list of dict
         ``step`` and ``scores``: numbers, or ``iou`` with one a class; a score that does not exist is None.
     loss : list of (int, float)
         Step, and mean loss since the step before it in this list.
     made : dict
-        With what the run was begun: ``device``, ``threads``, ``versions`` and ``commit``; ``processes`` where several
-        shared the steps.
+        With what the run was begun: ``device``, ``threads``, ``versions`` and ``commit``.
     timing : dict
         ``date``, and ``seconds`` of training before each reading.
     tolerance : dict
@@ -154,14 +154,13 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def made_with(threads: int) -> dict:
-    """Return what a run is begun with: device, threads, versions, processes, and the commit where git knows it."""
-    number = processes().num_processes
+    """Return what a run is begun with: device, threads, versions, and the commit where git knows it."""
     return {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name(),
         "threads": threads,
         "versions": versions(),
         "commit": commit(),
-    } | ({"processes": number} if number > 1 else {})
+    }
 
 
 def _checksum(content: dict) -> str:
@@ -181,3 +180,41 @@ def _check_types(path: Path, content: dict) -> None:
     whole = [isinstance(r, dict) and r.keys() == {"step", "scores"} and r["scores"] for r in content["readings"]]
     if not whole or not all(whole):
         raise ValueError(f"{path}: readings: found {content['readings']!r:.60}, expected a step and scores in each")
+
+
+def recorded_runs(name: str, task: str, data: str, preset: str = "laptop") -> list[Record]:
+    """Read the records of an experiment: the package's, or your own where ``PIXELNET_RECORDS`` names their folder.
+
+    Parameters
+    ----------
+    name, task, data, preset : str
+        As for `pixelnet reproduce`, which makes such records in ``runs/experiments``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+
+    Examples
+    --------
+    >>> sorted({record.arm for record in recorded_runs("table4", "segmentation", "rooms") if record.seed == 0})[:2]
+    ['10x1000', '10x1000-patch']
+    """
+    return read_records(_folder() / name / f"{task}-{data}-{preset}")
+
+
+def recorded_settings(name: str, preset: str = "laptop") -> list[tuple[str, str]]:
+    """List the tasks and data sets of an experiment that have records.
+
+    Examples
+    --------
+    >>> ("segmentation", "rooms") in recorded_settings("table1")
+    True
+    """
+    folders = [path.name.split("-") for path in (_folder() / name).glob(f"*-{preset}") if any(path.glob("*.json"))]
+    return sorted((task, data) for task, data, _ in folders)
+
+
+def _folder() -> Path:
+    """Return where records are read from."""
+    return Path(os.environ.get(VARIABLE) or SHIPPED)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelnet_edu.data.photos import write_whole
+from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.intervals import Difference, Interval, interval, paired_difference

@@ -2,8 +2,7 @@
 
 A run in progress has a folder beside its record, with checkpoints and the readings so far; started again, it continues
 and gives the record that it would have given. A finished run is never repeated. A lock keeps two processes from
-working on one run; it goes with the process that held it. Processes that share the steps of a run
-(:mod:`pixelnet_edu.training.distributed`) are one in this: the main one holds the lock, scores, writes and removes.
+working on one run; it goes with the process that held it.
 """
 
 import json
@@ -22,7 +21,6 @@ from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
-from pixelnet_edu.training.distributed import on_main
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training.runs import write_json
@@ -40,7 +38,7 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
     threads : int
         Threads of torch; a run that continues keeps those that it began with.
     on_step : callable, optional
-        Called after every step, on the main process.
+        Called after every step.
 
     Raises
     ------
@@ -50,26 +48,21 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
         If the disk is full.
     """
     with _alone(run), _explain_full_disk(run.folder):
-        if on_main(lambda: is_finished(run)):
+        if is_finished(run):
             return
         before = torch.get_num_threads()
-        made = on_main(lambda: _begin(run, threads))
+        made = _begin(run, threads)
         torch.set_num_threads(made["threads"])
         try:
             record = _train(run, made, on_step)
         finally:
             torch.set_num_threads(before)
-        on_main(lambda: _leave(run, record))
-
-
-def _leave(run: Run, record: Record) -> None:
-    """Write the record and remove what led to it."""
-    write_record(run.record, record)
-    shutil.rmtree(run.work, ignore_errors=True)
+        write_record(run.record, record)
+        shutil.rmtree(run.work, ignore_errors=True)
 
 
 def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
-    """Train, read the scores on the way, and gather the record; only the main process's has the scores."""
+    """Train, read the scores on the way, and gather the record."""
     recipe = run.recipe
     training, test = (build_data(recipe, run.root, split) for split in ("train", "test"))
     task = build_task(recipe)
@@ -137,21 +130,16 @@ def _alone(run: Run) -> Iterator[None]:
     """Hold the lock of a run."""
     run.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run.folder / f".{run.name}.lock")
-    on_main(lambda: _acquire(lock, run))
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _acquire(lock: FileLock, run: Run) -> None:
-    """Take the lock of a run, or raise ValueError."""
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise ValueError(
             f"{run.record}: found another process at this run, expected none; wait, or choose other seeds or arms"
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -19,11 +19,9 @@ from tqdm.auto import tqdm
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
 from pixelnet_edu.experiments.runner import perform
-from pixelnet_edu.model.pixelnet import PixelNet
-from pixelnet_edu.training.allocator import keep_freed_memory
-from pixelnet_edu.training.distributed import on_main, processes
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.runs import keep_freed_memory
 from pixelnet_edu.training.trainer import fit
 
 _WARM_UP, _MEASURED, _SCORED = 3, 6, 3  # steps, steps, test images
@@ -50,20 +48,17 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     Raises
     ------
     ValueError, OSError
-        What a run raises; the others are left as they are, to be continued. Or for jobs where processes share each run.
+        What a run raises; the others are left as they are, to be continued.
     """
-    if jobs > 1 and processes().num_processes > 1:
-        raise ValueError(f"jobs: found {jobs} where {processes().num_processes} processes share each run, expected 1")
-    left = on_main(lambda: unfinished(runs))
+    left = unfinished(runs)
     check_networks(left)
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     threads = max(1, torch.get_num_threads() // jobs)
     total = sum(run.recipe.training.steps for run in left)
-    hidden = not (progress and processes().is_main_process)
-    with tqdm(total=total, disable=hidden, unit="step", dynamic_ncols=True) as bar:
+    with tqdm(total=total, disable=not progress, unit="step", dynamic_ncols=True) as bar:
         if jobs > 1:
             return _side_by_side(left, jobs, threads, deadline, bar)
-        while left and on_main(lambda: time.monotonic() < deadline):
+        while left and time.monotonic() < deadline:
             bar.set_description(left[0].name)
             perform(left.pop(0), threads, bar.update)
     return left
@@ -168,11 +163,6 @@ def _measure(run: Run) -> Cost:
         progress=False,
         on_step=lambda step, seconds, model: clock.append(seconds),
     )
-    return on_main(lambda: _cost(run, model, clock))
-
-
-def _cost(run: Run, model: PixelNet, clock: list[float]) -> Cost:
-    """Work out the cost of an arm from the seconds after each step, and by scoring a few images."""
     step = statistics.median(
         after - before for before, after in zip(clock[_WARM_UP - 1 :], clock[_WARM_UP:], strict=False)
     )

@@ -1,1 +1,1 @@
-"""The network: backbone, hypercolumns, head."""
+"""The model: images to feature maps, maps to hypercolumns at points, those to outputs. Open `hypercolumns` first."""

@@ -24,15 +24,7 @@ HED_FILE = "vgg16_hed.safetensors"
 
 
 class Backbone(nn.Module):
-    """Stages in a row; each one's output is a level.
-
-    Attributes
-    ----------
-    levels : tuple of Level
-        Channels, stride and offset of each level, finest first.
-    hypercolumn_channels : int
-        Channels of all levels together.
-    """
+    """Stages in a row, each one's output a level of ``levels``; ``hypercolumn_channels`` of all levels together."""
 
     def __init__(self, stages: Sequence[nn.Module], channels: Sequence[int], names: Sequence[str]) -> None:
         super().__init__()
@@ -49,29 +41,19 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If the images are not (B, 3, H, W) or smaller than one cell of the coarsest level.
-        """
-        self._check_images(images)
-        x = (images - self.mean) / self.std
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
-
-    def _check_images(self, images: Tensor) -> None:
-        """Raise ValueError for images of a wrong shape."""
+        """Return the features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1]; else ValueError."""
         coarsest = self.levels[-1].stride
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < coarsest:
             raise ValueError(
                 f"images: found shape {tuple(images.shape)}, expected (B, 3, H, W) with H and W of at least {coarsest} "
                 "pixels, one cell of the coarsest level; enlarge smaller images"
             )
+        x = (images - self.mean) / self.std
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
 
 
 class VGG16(Backbone):
@@ -84,16 +66,9 @@ class VGG16(Backbone):
         trained for edges on BSDS500, converted by ``data_scripts/weights.py``; they have no fc6 and fc7.
     batch_norm : bool
         Batch normalisation after every convolution, without learned scale and shift as in the released networks; for
-        training from scratch.
+        training from scratch: weights that are given have none.
     fc : bool
         Whether fc6 (7x7, padded by 3) and fc7 (1x1) follow, adding the level fc7 of stride 32.
-
-    Raises
-    ------
-    ValueError
-        For other weights, or weights that do not fit ``batch_norm`` and ``fc``.
-    FileNotFoundError
-        For "hed", when the converted file is missing.
 
     Examples
     --------
@@ -103,50 +78,32 @@ class VGG16(Backbone):
     """
 
     def __init__(self, weights: str | None = None, batch_norm: bool = False, fc: bool = True) -> None:
-        _check_weights(weights, batch_norm, fc)
+        if weights not in (None, "imagenet", "hed"):
+            raise ValueError(f"weights: found {weights!r}, expected None, 'imagenet' or 'hed'")
+        if weights and (batch_norm or (fc and weights == "hed")):
+            lacks = "batch normalisation" if batch_norm else "fc6 and fc7"
+            raise ValueError(
+                f"weights: {weights!r} has no {lacks}; expected {'batch_norm' if batch_norm else 'fc'}=False"
+            )
         widths = (64, 128, 256, 512, 512)
         stages = _conv_stages(widths, CONVS_PER_STAGE, batch_norm, affine=False)
         names = [f"conv{k}_{n}" for k, n in enumerate(CONVS_PER_STAGE, 1)]
         if fc:
             fc6 = _conv(512, 4096, batch_norm, affine=False, kernel=7)
             fc7 = _conv(4096, 4096, batch_norm, affine=False, kernel=1)
-            stages, widths, names = (
-                [*stages, nn.Sequential(_pool(), *fc6, *fc7)],
-                (*widths, 4096),
-                [*names, "fc7"],
-            )
+            stages, widths, names = [*stages, nn.Sequential(_pool(), *fc6, *fc7)], (*widths, 4096), [*names, "fc7"]
         super().__init__(stages, widths, names)
-        if weights == "imagenet":
-            self._load_imagenet()
-        elif weights == "hed":
-            self._load_hed()
+        if weights == "hed":
+            self.set_normalization(HED_MEAN, HED_STD)
+        if weights:
+            self._copy_convolutions(_weights_of(weights))
 
-    def _load_imagenet(self) -> None:
-        """Copy torchvision's ImageNet weights; the two fully connected layers become convolutions."""
-        from torchvision.models import VGG16_Weights
-
-        source = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-        self._copy_convolutions(list(source.values()))
-
-    def _load_hed(self) -> None:
-        """Copy the 13 convolutions trained for edges, and their normalisation."""
-        from safetensors.torch import load_file
-
-        path = weights_folder() / HED_FILE
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
-            )
-        source = load_file(path)
-        self._copy_convolutions([source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")])
-        self.set_normalization(HED_MEAN, HED_STD)
-
+    @torch.no_grad()
     def _copy_convolutions(self, source: Sequence[Tensor]) -> None:
         """Fill the convolutions in order from weight, bias, weight, bias, ...; reshapes fully connected ones."""
         targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in (m.weight, m.bias)]
-        with torch.no_grad():
-            for target, tensor in zip(targets, source, strict=False):
-                target.copy_(tensor.view_as(target))
+        for target, tensor in zip(targets, source, strict=False):
+            target.copy_(tensor.view_as(target))
 
 
 class SmallVGG(Backbone):
@@ -170,19 +127,56 @@ class SmallVGG(Backbone):
         super().__init__(stages, widths, [f"conv{k}_{convs}" for k in range(1, len(widths) + 1)])
 
 
+class NormalizedLevels(nn.Module):
+    """A backbone whose levels are batch-normalised before they are read; its main path stays as it is.
+
+    A linear predictor sees levels whose sizes differ by orders of magnitude; this brings them to one.
+    Source: the released linear networks of the paper, without learned scale and shift; theirs normalise before the
+    ReLU, which follows the interpolation, ours after it.
+
+    Examples
+    --------
+    >>> features = NormalizedLevels(SmallVGG((4, 8)))(torch.rand(2, 3, 16, 16))
+    >>> [round(float(level.detach().std(correction=0)), 2) for level in features]
+    [1.0, 1.0]
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.levels, self.hypercolumn_channels = backbone.levels, backbone.hypercolumn_channels
+        self.norms = nn.ModuleList(nn.BatchNorm2d(level.channels, affine=False) for level in backbone.levels)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the normalised features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1]."""
+        return [norm(level) for norm, level in zip(self.norms, self.backbone(images), strict=True)]
+
+
 def weights_folder() -> Path:
     """Return the folder of converted weights: ``$PIXELNET_WEIGHTS`` or ``~/.cache/pixelnet_edu``."""
     return Path(os.environ.get("PIXELNET_WEIGHTS", "~/.cache/pixelnet_edu")).expanduser()
 
 
-def _check_weights(weights: str | None, batch_norm: bool, fc: bool) -> None:
-    """Raise ValueError for weights that do not exist or do not fit the network."""
-    if weights not in (None, "imagenet", "hed"):
-        raise ValueError(f"weights: found {weights!r}, expected None, 'imagenet' or 'hed'")
-    if weights is not None and batch_norm:
-        raise ValueError(f"weights: {weights!r} has no batch normalisation; expected batch_norm=False or weights=None")
-    if weights == "hed" and fc:
-        raise ValueError("weights: 'hed' has no fc6 and fc7; expected fc=False")
+def hed_weights() -> dict[str, Tensor]:
+    """Read the converted weights of HED: its 13 convolutions and its head; FileNotFoundError if they are missing."""
+    from safetensors.torch import load_file
+
+    path = weights_folder() / HED_FILE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
+        )
+    return load_file(path)
+
+
+def _weights_of(name: str) -> list[Tensor]:
+    """Return weight, bias, weight, bias, ... of "hed" or of torchvision's network, downloaded on first use."""
+    if name == "hed":
+        source = hed_weights()
+        return [source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")]
+    from torchvision.models import VGG16_Weights
+
+    return list(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True).values())
 
 
 def _conv_stages(widths, convs, batch_norm: bool, affine: bool) -> list[nn.Module]:

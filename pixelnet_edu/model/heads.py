@@ -1,7 +1,6 @@
 """Predictors: from the hypercolumn of one pixel to its K outputs, the same weights for every pixel.
 
-A head names its first layer. It is linear, as interpolation is, so a network may multiply by it before it interpolates;
-the layers after it need the pixel.
+A head names its first layer. It is linear, as interpolation is, so a network may multiply by it before it interpolates.
 Source: PixelNet (arXiv 1702.06506); the layer sizes are those of the released networks (4096-4096, ReLU, dropout 0.5).
 
 Shapes: C channels of a hypercolumn, D outputs of the first layer, K outputs; leading dimensions (any number of them)
@@ -16,17 +15,9 @@ from pixelnet_edu.model.fast import Dropout
 
 
 class Head(nn.Module):
-    """A row of layers, of which the first and the last are linear.
+    """A row of layers, of which the first and the last (perhaps the same one) are linear.
 
-    Parameters
-    ----------
-    layers : sequence of nn.Module
-        From a hypercolumn to the outputs; with one layer, it is the first and the last.
-
-    Attributes
-    ----------
-    in_channels, num_outputs : int
-        Channels C and outputs K.
+    It knows its ``in_channels`` C and its ``num_outputs`` K.
 
     Examples
     --------
@@ -55,14 +46,7 @@ class Head(nn.Module):
 
 
 class LinearHead(Head):
-    """A linear predictor, C -> K.
-
-    Parameters
-    ----------
-    in_channels : int
-        Channels C of a hypercolumn.
-    num_outputs : int
-        Outputs K of a pixel: classes, 3 for normals, 1 for edges.
+    """A linear predictor from ``in_channels`` C to ``num_outputs`` K: classes, 3 for normals, 1 for edges.
 
     Examples
     --------
@@ -79,10 +63,8 @@ class MLPHead(Head):
 
     Parameters
     ----------
-    in_channels : int
-        Channels C of a hypercolumn.
-    num_outputs : int
-        Outputs K of a pixel.
+    in_channels, num_outputs : int
+        Channels C of a hypercolumn, outputs K of a pixel.
     hidden : sequence of int
         Width of each hidden layer; the paper's is (4096, 4096).
     dropout : float

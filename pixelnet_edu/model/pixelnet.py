@@ -50,22 +50,11 @@ class PixelNet(nn.Module):
                 f"head: found in_channels={head.in_channels}, expected {backbone.hypercolumn_channels}, "
                 "the backbone's hypercolumn_channels"
             )
-        self.backbone, self.head = backbone, head
+        self.backbone, self.head, self.steps_trained = backbone, head, 0
         self.to(memory_format=torch.channels_last)  # a pixel's channels lie side by side, as hypercolumns read them
 
     def forward(self, images: Tensor, points: Tensor) -> Tensor:
-        """Predict at the points.
-
-        Parameters
-        ----------
-        images : Tensor (B, 3, H, W)
-            RGB in [0, 1].
-        points : Tensor (B, N, 2)
-            Pixel coordinates (x, y).
-
-        Returns
-        -------
-        Tensor (B, N, K)
+        """Predict at points (B, N, 2), pixel coordinates (x, y), of images (B, 3, H, W), RGB in [0, 1]: (B, N, K).
 
         Raises
         ------
@@ -101,8 +90,7 @@ class PixelNet(nn.Module):
         images : Tensor (B, 3, H, W)
             RGB in [0, 1].
         mode : "exact" or "adaptive"
-            "exact" computes every pixel; "adaptive" computes those of a grid, and between them only where they disagree
-            (:func:`pixelnet_edu.model.adaptive.predict_adaptive`, which also returns which ones).
+            "adaptive" computes the pixels of a grid, and between them only where they disagree: `predict_adaptive`.
         max_points : int
             Pixels whose hidden activations exist at the same time, in whole rows of the image; it bounds the memory.
         task : task, optional

@@ -1,1 +1,34 @@
-"""Which pixels to train on."""
+"""Sampling: which pixels to train on, with which probability, and what may be concluded from them."""
+
+from pixelnet_edu.sampling.drawing import PixelSample, read_at
+from pixelnet_edu.sampling.estimators import difference_mean, horvitz_thompson_mean, regression_slope
+from pixelnet_edu.sampling.other_samplers import (
+    AnyPixelSampler,
+    HardPixelSampler,
+    PatchSampler,
+    SpatialSampler,
+    color_strata,
+    spatial_strata,
+)
+from pixelnet_edu.sampling.samplers import ALLOCATIONS, BalancedSampler, StratifiedSampler, UniformSampler
+from pixelnet_edu.sampling.strata import allocate, count_strata
+
+__all__ = [
+    "ALLOCATIONS",
+    "AnyPixelSampler",
+    "BalancedSampler",
+    "HardPixelSampler",
+    "PatchSampler",
+    "PixelSample",
+    "SpatialSampler",
+    "StratifiedSampler",
+    "UniformSampler",
+    "allocate",
+    "color_strata",
+    "count_strata",
+    "difference_mean",
+    "horvitz_thompson_mean",
+    "read_at",
+    "regression_slope",
+    "spatial_strata",
+]

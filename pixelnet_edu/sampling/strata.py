@@ -13,50 +13,6 @@ from pixelnet_edu import VOID
 LANES = 4  # neighbours, mostly of one stratum, are counted apart: no count has to wait for the one before it
 
 
-def spatial_strata(height: int, width: int, rows: int, columns: int) -> Tensor:
-    """Divide an image into a grid of strata, (H, W) int64, numbered row by row.
-
-    Raises
-    ------
-    ValueError
-        For more than 255 cells, or more rows or columns than pixels.
-
-    Examples
-    --------
-    >>> spatial_strata(2, 4, rows=1, columns=2).tolist()
-    [[0, 0, 1, 1], [0, 0, 1, 1]]
-    """
-    if rows * columns > VOID or not (1 <= rows <= height and 1 <= columns <= width):
-        raise ValueError(f"rows, columns: found {rows} x {columns}, expected at most 255 cells and one pixel in each")
-    row = torch.arange(height) * rows // height
-    column = torch.arange(width) * columns // width
-    return row[:, None] * columns + column
-
-
-def color_strata(image: Tensor, num_strata: int, seed: int = 0) -> Tensor:
-    """Divide an image into clusters of similar colour by k-means, (3, H, W) -> (H, W) int64.
-
-    Raises
-    ------
-    ValueError
-        For less than 1 or more than 255 strata.
-
-    Examples
-    --------
-    >>> image = torch.zeros(3, 1, 4)
-    >>> image[:, 0, 2:] = 1
-    >>> color_strata(image, 2)[0].bincount().tolist()
-    [2, 2]
-    """
-    from scipy.cluster.vq import kmeans2
-
-    if not 1 <= num_strata <= VOID:
-        raise ValueError(f"num_strata: found {num_strata}, expected 1 to {VOID}")
-    pixels = image.flatten(1).T.double().cpu().numpy()
-    _, cluster = kmeans2(pixels, num_strata, minit="++", rng=seed)
-    return torch.from_numpy(cluster).long().view(image.shape[1:])
-
-
 def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     """Count the pixels of each stratum, (B, H, W) -> (B, S); void pixels count nowhere.
 

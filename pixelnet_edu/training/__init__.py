@@ -1,1 +1,33 @@
-"""Training: recipes, steps, checkpoints, runs."""
+"""Training: recipes say what a run is made of, `fit` takes its steps, a run folder keeps what it leaves behind."""
+
+from pixelnet_edu.training.config import TrainingConfig, seed_everything
+from pixelnet_edu.training.evaluation import evaluate, predict_one
+from pixelnet_edu.training.recipes import (
+    Recipe,
+    build_augment,
+    build_data,
+    build_model,
+    build_sampler,
+    build_task,
+    preset,
+)
+from pixelnet_edu.training.runs import load_run, recorded, trained
+from pixelnet_edu.training.trainer import fit
+
+__all__ = [
+    "Recipe",
+    "TrainingConfig",
+    "build_augment",
+    "build_data",
+    "build_model",
+    "build_sampler",
+    "build_task",
+    "evaluate",
+    "fit",
+    "load_run",
+    "predict_one",
+    "preset",
+    "recorded",
+    "seed_everything",
+    "trained",
+]

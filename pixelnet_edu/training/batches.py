@@ -1,22 +1,21 @@
 """Which images a step sees, and with which random numbers: a pure function of the seed and the step.
 
-So a run that was stopped continues as if it had never been, and several processes share out the draws of one.
+So a run that was stopped continues as if it had never been, and worker processes change nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, default_collate
 
 from pixelnet_edu.tasks import Task, target_of
-from pixelnet_edu.training.distributed import own_rows, processes
 
 CROPS = 20  # tries until a crop has enough valid pixels
 
 
 class Samples(Dataset):
-    """Serves (image, target, seed) for a pair (index, seed), augmented with that seed.
+    """Serves (image, target) for a pair (index, seed), augmented with that seed.
 
     A crop with fewer than ``points`` valid pixels is cut again elsewhere, a few times.
     """
@@ -24,15 +23,15 @@ class Samples(Dataset):
     def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, points: int) -> None:
         self.dataset, self.augment, self.task, self.points = dataset, augment, task, points
 
-    def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor, int]:
-        """Read and augment one image.
+    def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor] | Exception:
+        """Read and augment one image; what is wrong with it is returned, since workers would raise a traceback."""
+        try:
+            return self._read(*pair)
+        except (OSError, ValueError) as error:
+            return error
 
-        Raises
-        ------
-        ValueError
-            If every crop has too few valid pixels.
-        """
-        index, seed = pair
+    def _read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Read and augment one image; ValueError if every crop has too few valid pixels."""
         original = self.dataset[index]
         generator = torch.Generator().manual_seed(seed)
         for _ in range(CROPS if self.augment else 1):
@@ -40,43 +39,36 @@ class Samples(Dataset):
             target = target_of(sample, self.task)
             valid = int(self.task.valid(target[None]).sum())
             if valid >= self.points:
-                return sample["image"], target, seed
+                return sample["image"], target
         raise ValueError(
             f"{original.get('name', f'sample {index}')}: found {valid} pixels with a target, expected at least "
             f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"
         )
 
 
+def collate(samples: Sequence) -> list[Tensor] | Exception:
+    """Make a batch of samples, or return the first thing that is wrong with one."""
+    return next((sample for sample in samples if isinstance(sample, Exception)), None) or default_collate(samples)
+
+
 class Batches(Sampler):
-    """Yields the batches of the steps ``start`` to ``steps``; each epoch is a permutation of its own.
-
-    Of several processes that share each batch out, each gets its own rows.
-
-    Raises
-    ------
-    ValueError
-        If a batch has fewer images than there are processes.
+    """Lists the batches ``start`` to ``stop`` of (index, seed) pairs; each epoch is a permutation of its own.
 
     Examples
     --------
-    >>> [[index for index, seed in batch] for batch in Batches(length=4, size=2, steps=2, start=0, seed=0)]
+    >>> [[index for index, seed in batch] for batch in Batches(length=4, size=2, start=0, stop=2, seed=0)]
     [[3, 2], [0, 1]]
     """
 
-    def __init__(self, length: int, size: int, steps: int, start: int, seed: int) -> None:
-        if size < (number := processes().num_processes):
-            raise ValueError(
-                f"images_per_step: found {size} for {number} processes, expected at least one for each; launch fewer"
-            )
-        self.length, self.size, self.steps, self.start, self.seed = length, size, steps, start, seed
+    def __init__(self, length: int, size: int, start: int, stop: int, seed: int) -> None:
+        self.length, self.size, self.start, self.stop, self.seed = length, size, start, stop, seed
 
     def __len__(self) -> int:
-        return self.steps - self.start
+        return self.stop - self.start
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for step in range(self.start, self.steps):
-            places = own_rows(range(step * self.size, (step + 1) * self.size))
-            yield [(self._index(k), mix(self.seed, k)) for k in places]
+        for first in range(self.start * self.size, self.stop * self.size, self.size):
+            yield [(self._index(k), mix(self.seed, k)) for k in range(first, first + self.size)]
 
     def _index(self, k: int) -> int:
         """Return the image that is the ``k``-th to be shown."""

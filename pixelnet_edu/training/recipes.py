@@ -8,28 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import torch
 from torch.utils.data import Dataset, Subset
 
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
 from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.data.transforms import Augment
-from pixelnet_edu.model.backbones import VGG16, SmallVGG
+from pixelnet_edu.model.backbones import VGG16, NormalizedLevels, SmallVGG
 from pixelnet_edu.model.heads import MLPHead
-from pixelnet_edu.model.level_norm import NormalizedLevels
 from pixelnet_edu.model.pixelnet import PixelNet
-from pixelnet_edu.sampling.drawing import PixelSample
-from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, SpatialSampler
-from pixelnet_edu.sampling.samplers import (
+from pixelnet_edu.sampling import (
     ALLOCATIONS,
+    AnyPixelSampler,
     BalancedSampler,
     HardPixelSampler,
     PatchSampler,
+    PixelSample,
+    SpatialSampler,
     StratifiedSampler,
     UniformSampler,
 )
 from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
-from pixelnet_edu.training.trainer import TrainingConfig
+from pixelnet_edu.training.config import TrainingConfig, fast_precision, seeded
 
 PRESETS = ("laptop", "paper")
 WEIGHTS = ("none", "imagenet", "hed")
@@ -44,7 +43,7 @@ SAMPLERS = (*_SAMPLERS, "balanced", *ALLOCATIONS)
 
 
 @dataclass(frozen=True)
-class Preset:
+class Recipe:
     """Everything that a run is made of, in plain values that a JSON file can hold.
 
     Parameters
@@ -100,7 +99,7 @@ class Preset:
             raise ValueError(f"sampler: found {self.sampler!r}, expected one of {', '.join(SAMPLERS)}")
 
 
-def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Preset:
+def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Recipe:
     """Choose the recipe for a task and a data set.
 
     Raises
@@ -119,6 +118,12 @@ def preset(task: str, data: str, name: str, weights: str = "none", steps: int | 
     return replace(recipe, training=replace(recipe.training, **changes))
 
 
+def recipe_from(plain: dict) -> Recipe:
+    """Rebuild a recipe from what a JSON file holds of it; what an earlier version did not know has its default."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    return Recipe(**{**values, "training": TrainingConfig(**plain["training"])})
+
+
 def _check_names(task: str, data: str, name: str, weights: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
     for argument, value, known in (
@@ -133,14 +138,14 @@ def _check_names(task: str, data: str, name: str, weights: str) -> None:
         raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
 
 
-def _paper(task: str, data: str, weights: str) -> Preset:
+def _paper(task: str, data: str, weights: str) -> Recipe:
     """The paper's recipe."""
-    return Preset(task, data, "paper", weights, context=weights == "imagenet")
+    return Recipe(task, data, "paper", weights, context=weights == "imagenet")
 
 
 @dataclass(frozen=True)
 class _Laptop:
-    """What a laptop recipe chooses for a data set; the fields are those of `Preset` and `TrainingConfig`."""
+    """What a laptop recipe chooses for a data set; the fields are those of `Recipe` and `TrainingConfig`."""
 
     size: tuple[int, int]
     steps: int
@@ -159,7 +164,7 @@ _LAPTOP = {
 _LAPTOP_OTHERS = _Laptop((128, 128), 3000)
 
 
-def _laptop(task: str, data: str) -> Preset:
+def _laptop(task: str, data: str) -> Recipe:
     """A recipe for two cores."""
     choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
     training = TrainingConfig(
@@ -171,7 +176,7 @@ def _laptop(task: str, data: str) -> Preset:
         evaluate_every=500,
         precision=fast_precision(),
     )
-    return Preset(
+    return Recipe(
         task,
         data,
         "laptop",
@@ -185,39 +190,17 @@ def _laptop(task: str, data: str) -> Preset:
     )
 
 
-def has_fast_bf16() -> bool:
-    """Tell whether this machine computes faster in bfloat16: a GPU, or a processor with instructions for it.
-
-    A processor with AVX-512 alone emulates them: right, but several times slower than float32.
-    """
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.backends.mkldnn.is_available() and has_instructions
-
-
-def fast_precision() -> str:
-    """Return the precision to train in on this machine: bf16 only where it has units for it, since emulating crawls.
-
-    Examples
-    --------
-    >>> fast_precision() in ("bf16", "no")
-    True
-    """
-    return "bf16" if has_fast_bf16() else "no"
-
-
-def build_model(recipe: Preset, pretrained: bool = True) -> PixelNet:
+def build_model(recipe: Recipe, pretrained: bool = True) -> PixelNet:
     """Build the network of a recipe: pretrained weights where it has some, else weights that follow from its seed."""
-    torch.manual_seed(recipe.training.seed)
-    backbone = _build_backbone(recipe, pretrained)
-    if recipe.level_norm:
-        backbone = NormalizedLevels(backbone)
-    head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
+    with seeded(recipe.training.seed):
+        backbone = _build_backbone(recipe, pretrained)
+        if recipe.level_norm:
+            backbone = NormalizedLevels(backbone)
+        head = MLPHead(backbone.hypercolumn_channels, build_task(recipe).num_outputs, recipe.hidden, recipe.dropout)
     return PixelNet(backbone, head)
 
 
-def _build_backbone(recipe: Preset, pretrained: bool) -> VGG16 | SmallVGG:
+def _build_backbone(recipe: Recipe, pretrained: bool) -> VGG16 | SmallVGG:
     """Build the backbone of a recipe."""
     if recipe.name == "laptop":
         return SmallVGG((*recipe.widths, recipe.widths[-1]) if recipe.context else recipe.widths)
@@ -226,7 +209,7 @@ def _build_backbone(recipe: Preset, pretrained: bool) -> VGG16 | SmallVGG:
     return VGG16(recipe.weights if pretrained else None, fc=recipe.context)
 
 
-def build_task(recipe: Preset) -> Task:
+def build_task(recipe: Recipe) -> Task:
     """Build the task of a recipe."""
     if TASKS[recipe.task] is not SemanticSegmentation:
         return TASKS[recipe.task]()
@@ -236,7 +219,7 @@ def build_task(recipe: Preset) -> Task:
     return SemanticSegmentation(entry.classes, entry.palette)
 
 
-def build_sampler(recipe: Preset) -> Callable[..., PixelSample]:
+def build_sampler(recipe: Recipe) -> Callable[..., PixelSample]:
     """Build the sampler of a recipe."""
     if recipe.sampler in _SAMPLERS:
         return _SAMPLERS[recipe.sampler]()
@@ -245,14 +228,14 @@ def build_sampler(recipe: Preset) -> Callable[..., PixelSample]:
     return StratifiedSampler(recipe.sampler)
 
 
-def build_augment(recipe: Preset) -> Augment:
+def build_augment(recipe: Recipe) -> Augment:
     """Build the random changes of the training images."""
     # A room's edge pixel is the one left of or above the boundary; in a mirror image it would be the one on the right.
     flip = 0.0 if (recipe.task, recipe.data) == ("edges", "rooms") else 0.5
     return Augment(crop=recipe.size, scale=recipe.scale, flip=flip)
 
 
-def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
+def build_data(recipe: Recipe, root: Path | None, split: str) -> Dataset:
     """Open the "train" or "test" part of a recipe's data set.
 
     Raises
@@ -264,7 +247,7 @@ def build_data(recipe: Preset, root: Path | None, split: str) -> Dataset:
     return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
 
 
-def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:
+def _open(recipe: Recipe, root: Path | None, split: str) -> Dataset:
     """Open the whole of a split."""
     if recipe.data == "rooms":
         seed, number = (0, 2000) if split == "train" else (1, 200)
@@ -275,7 +258,7 @@ def _open(recipe: Preset, root: Path | None, split: str) -> Dataset:
     return entry.open(root, entry.train if split == "train" else entry.test)
 
 
-def build_validation(recipe: Preset, root: Path | None) -> Dataset | None:
+def build_validation(recipe: Recipe, root: Path | None) -> Dataset | None:
     """Open a few samples to watch the score on while training: rooms, or the "val" part where a data set has one."""
     if recipe.data == "rooms":
         return RoomScenes(recipe.size, 20, seed=2)

@@ -1,4 +1,4 @@
-"""What a run leaves behind, and how it is used again.
+"""What a run leaves behind, how it is used again, and with what it was made.
 
 A run folder holds ``config.json`` (the recipe, the versions, the date), ``log.csv``, the newest ``checkpoint-*``,
 ``scores.json`` and ``predictions.png``.
@@ -6,27 +6,32 @@ A run folder holds ``config.json`` (the recipe, the versions, the date), ``log.c
 Shapes: B images, K outputs, H x W pixels.
 """
 
+import ctypes
 import json
+import platform
+import subprocess
+import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_model
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pixelnet_edu import __version__
 from pixelnet_edu.data.catalog import spread
-from pixelnet_edu.data.photos import tile, write_picture, write_whole
+from pixelnet_edu.data.reading import tile, write_picture, write_whole
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
-from pixelnet_edu.training.checkpoints import check_weights, newest_checkpoint
+from pixelnet_edu.training.checkpoints import MODEL, load_weights, newest_checkpoint
 from pixelnet_edu.training.evaluation import predict_one
-from pixelnet_edu.training.provenance import provenance
-from pixelnet_edu.training.recipes import Preset, build_model, build_task
-from pixelnet_edu.training.trainer import TrainingConfig
+from pixelnet_edu.training.recipes import Recipe, build_model, build_task, recipe_from
 
 RECORDS = Path(__file__).parents[1] / "records"
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # numbers of mallopt's parameters
+_NEVER = 2**31 - 1
 
 
 def recorded(name: str) -> Path:
@@ -39,8 +44,8 @@ def recorded(name: str) -> Path:
 
     Examples
     --------
-    >>> load_run(recorded("rooms-normals"))[0].task
-    'normals'
+    >>> recorded("rooms-normals").name
+    'rooms-normals'
     """
     folders = {path.parent.name: path.parent for path in RECORDS.glob("*/config.json")}
     if name not in folders:
@@ -48,7 +53,7 @@ def recorded(name: str) -> Path:
     return folders[name]
 
 
-def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
+def create_folder(folder: Path, recipe: Recipe, root: Path | None) -> None:
     """Make a run folder and write its configuration.
 
     Raises
@@ -63,7 +68,7 @@ def create_folder(folder: Path, recipe: Preset, root: Path | None) -> None:
     write_json(folder / "config.json", config | provenance())
 
 
-def read_config(folder: Path) -> tuple[Preset, Path | None]:
+def read_config(folder: Path) -> tuple[Recipe, Path | None]:
     """Read the recipe and the data folder of a run.
 
     Raises
@@ -78,14 +83,12 @@ def read_config(folder: Path) -> tuple[Preset, Path | None]:
         raise FileNotFoundError(f"{path}: missing, expected a run folder made by `pixelnet train`")
     try:
         config = json.loads(path.read_text())
-        recipe = {key: tuple(v) if isinstance(v, list) else v for key, v in config["recipe"].items()}
-        recipe["training"] = TrainingConfig(**recipe["training"])
-        return Preset(**recipe), Path(config["root"]) if config["root"] else None
+        return recipe_from(config["recipe"]), Path(config["root"]) if config["root"] else None
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not a configuration of this version ({error}); train again") from error
 
 
-def load_run(folder: Path) -> tuple[Preset, Path | None, PixelNet, Task]:
+def load_run(folder: Path) -> tuple[Recipe, Path | None, PixelNet, Task]:
     """Rebuild the trained network of a run, in evaluation mode.
 
     Raises
@@ -97,11 +100,32 @@ def load_run(folder: Path) -> tuple[Preset, Path | None, PixelNet, Task]:
     """
     recipe, root = read_config(folder)
     model = build_model(recipe, pretrained=False)
-    weights = newest_checkpoint(folder) / "model.safetensors"
-    check_weights(model, weights)
-    load_model(model, weights)
+    load_weights(model, newest_checkpoint(folder) / MODEL)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return recipe, root, model.to(device).eval(), build_task(recipe)
+
+
+def trained(name: str) -> tuple[PixelNet, Task]:
+    """Return a trained network that the package ships, in evaluation mode, and its task.
+
+    Parameters
+    ----------
+    name : str
+        ``"rooms-segmentation"``, ``"rooms-normals"`` or ``"rooms-edges"``.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+
+    Examples
+    --------
+    >>> net, task = trained("rooms-normals")
+    >>> net.head.num_outputs, task.target
+    (3, 'normals')
+    """
+    _, _, net, task = load_run(recorded(name))
+    return net, task
 
 
 def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, int]) -> Tensor:
@@ -170,3 +194,57 @@ def _without_nan(value):
     if isinstance(value, list | tuple):
         return [_without_nan(part) for part in value]
     return None if value != value else value
+
+
+def provenance() -> dict:
+    """Return the versions, the commit where git knows it, and the date."""
+    return {"versions": versions(), "commit": commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def versions() -> dict:
+    """Return the versions of the package, torch and Python."""
+    return {"pixelnet_edu": __version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def commit() -> str | None:
+    """Name the commit of the package's own repository, "-dirty" where its code was changed since; None without one."""
+    package = Path(__file__).parents[1]
+    if not (package.parent / ".git").exists():
+        return None
+    commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--", "*.py"])
+    try:
+        head, changes = (
+            subprocess.run(["git", "-C", str(package), *c], capture_output=True, text=True, check=True).stdout.strip()
+            for c in commands
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}-dirty" if changes else head
+
+
+def processor_name() -> str:
+    """Return the processor's name as the system tells it, or the kind of machine."""
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def keep_freed_memory() -> bool:
+    """Make this process keep the memory that it frees; tell whether the system's library can do that.
+
+    A training step frees and asks for the same large blocks again and again. glibc gives each back to the system, which
+    must then clear every page anew; where pages are dear, as on virtual machines, that costs as much as the arithmetic.
+    A command that trains or measures calls this once; importing the package never does.
+    Source: mallopt(3) of the GNU C library.
+
+    Examples
+    --------
+    >>> keep_freed_memory() in (True, False)
+    True
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    return mallopt is not None and bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _NEVER))

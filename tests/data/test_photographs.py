@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from pixelnet_edu import CamVid
-from pixelnet_edu.data.photos import read_photo, write_picture
+from pixelnet_edu.data.reading import read_photo, write_picture
 from pixelnet_edu.data.transforms import Augment, mirror, resize
 
 

@@ -13,7 +13,7 @@ from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import PascalContext
-from pixelnet_edu.data.photos import read_photo
+from pixelnet_edu.data.reading import read_photo
 
 pytest.importorskip("pooch")
 pytest.importorskip("h5py")

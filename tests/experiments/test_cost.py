@@ -25,7 +25,7 @@ from pixelnet_edu.experiments.cost.report import RATIOS, once, row, table
 from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import Workload
 from pixelnet_edu.model.geometry import pixel_grid
-from pixelnet_edu.training import recipes, runs
+from pixelnet_edu.training import config, recipes, runs
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def test_richer_network_is_trained_in_the_precision_of_this_machine(net, monkeyp
     recipe = recipes.preset("segmentation", "rooms", "laptop")
     recipe = replace(recipe, training=replace(recipe.training, precision="no" if fast else "bf16"))
     configs = []
-    monkeypatch.setattr(recipes, "has_fast_bf16", lambda: fast)
+    monkeypatch.setattr(config, "has_fast_bf16", lambda: fast)
     monkeypatch.setattr(adaptive, "fit", lambda *arguments, **options: configs.append(arguments[4]))
     adaptive.enrich(net, recipes.build_task(recipe), recipe, [], QUICK.rich)
     assert [config.precision for config in configs] == [precision]

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from pixelnet_edu.experiments import recorded_runs
-from pixelnet_edu.experiments.recorded import VARIABLE
+from pixelnet_edu.experiments.records import VARIABLE
 from pixelnet_edu.experiments.report import difference_of, found_one_class, interval_of
 
 

@@ -13,19 +13,18 @@ import pytest
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments import EXPERIMENTS, recorded_runs
 from pixelnet_edu.experiments.design import base_recipe, vary
-from pixelnet_edu.experiments.recorded import SHIPPED, VARIABLE
-from pixelnet_edu.experiments.records import read_records, write_record
+from pixelnet_edu.experiments.records import SHIPPED, VARIABLE, read_records, write_record
+from pixelnet_edu.training.config import TrainingConfig, has_fast_bf16
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import (
-    Preset,
+    Recipe,
     build_augment,
     build_data,
     build_model,
     build_sampler,
     build_task,
-    has_fast_bf16,
 )
-from pixelnet_edu.training.trainer import TrainingConfig, fit
+from pixelnet_edu.training.trainer import fit
 
 SETS = sorted(str(folder.relative_to(SHIPPED)) for folder in SHIPPED.glob("*/*"))
 BOOK = Path(__file__).parents[2] / "book"
@@ -47,7 +46,7 @@ class Enough(Exception):
 def recipe_of(record):
     """Return the recipe of a record; in float32 where this machine emulates bf16, which takes ten times as long."""
     plain = {name: tuple(v) if isinstance(v, list) else v for name, v in record.recipe.items()}
-    recipe = Preset(**{**plain, "training": TrainingConfig(**record.recipe["training"])})
+    recipe = Recipe(**{**plain, "training": TrainingConfig(**record.recipe["training"])})
     return recipe if has_fast_bf16() else vary(recipe, precision="no")
 
 

@@ -1,11 +1,14 @@
 """The runs that the package ships: whole, free of machine paths, and as good as their records say."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from pixelnet_edu import RoomScenes, evaluate
 from pixelnet_edu.tasks import TASKS
+from pixelnet_edu.training import runs
 from pixelnet_edu.training.recipes import preset
 from pixelnet_edu.training.runs import RECORDS, load_run, recorded
 
@@ -37,3 +40,53 @@ def test_records_name_no_machine():
 def test_unknown_record_is_named():
     with pytest.raises(ValueError, match=r"name: found 'rooms-depth', expected one of .*rooms-edges"):
         recorded("rooms-depth")
+
+
+def test_the_commit_is_dirty_only_where_the_packages_code_changed(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+
+    module = tmp_path / "pixelnet_edu" / "training" / "runs.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("1\n")
+    (tmp_path / "page.md").write_text("a page\n")
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "all")
+    monkeypatch.setattr(runs, "__file__", str(module))
+    clean = runs.commit()
+    assert len(clean) == 12
+    (tmp_path / "page.md").write_text("another\n")
+    assert runs.commit() == clean
+    module.write_text("2\n")
+    assert runs.commit() == f"{clean}-dirty"
+
+
+PROGRAM = """
+import numpy as np
+from pathlib import Path
+from pixelnet_edu.training.runs import keep_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+{call}
+before = resident()
+block = np.ones(64 << 20, dtype=np.uint8)
+del block
+print((resident() - before) >> 20)
+"""
+
+
+def left_after_freeing(call):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(call=call)], capture_output=True, text=True, check=True, timeout=120
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory a process has")
+def test_freed_memory_stays_with_the_process():
+    assert left_after_freeing("keep_freed_memory()") >= 60
+    assert left_after_freeing("") <= 8

@@ -12,17 +12,20 @@ from pixelnet_edu import (
     EdgeDetection,
     HardPixelSampler,
     MLPHead,
+    PatchSampler,
     PixelNet,
     RoomScenes,
     SemanticSegmentation,
     SmallVGG,
+    StratifiedSampler,
     SurfaceNormals,
     TrainingConfig,
     UniformSampler,
     fit,
 )
+from pixelnet_edu.model.backbones import NormalizedLevels
 from pixelnet_edu.model.geometry import pixel_grid
-from pixelnet_edu.model.level_norm import NormalizedLevels
+from pixelnet_edu.sampling.drawing import PixelSample
 from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, SpatialSampler
 from pixelnet_edu.tasks import targets_at
 from pixelnet_edu.training import step
@@ -45,14 +48,15 @@ def targets_of(task):
     return targets
 
 
+@pytest.mark.parametrize("reweight", [False, True])
 @pytest.mark.parametrize("task", TASKS)
-def test_parts_give_the_gradient_of_the_whole(task, monkeypatch):
-    points = pixel_grid(32, 32, "cpu").expand(2, -1, -1)
+def test_parts_give_the_gradient_of_the_whole(task, reweight, monkeypatch):
+    sample = PixelSample(pixel_grid(32, 32, "cpu").expand(2, -1, -1), torch.rand(2, 1024) + 0.1)
     whole, parts = net(task.num_outputs), net(task.num_outputs)
-    accelerator = Accelerator(cpu=True)
-    losses = [mean_loss_backward(accelerator, whole, task, IMAGES, targets_of(task), points)]
+    of_all = Accelerator(cpu=True), whole, task, IMAGES, targets_of(task), sample, reweight
+    losses = [mean_loss_backward(*of_all)]
     monkeypatch.setattr(step, "POINTS_AT_ONCE", 300)
-    losses.append(mean_loss_backward(accelerator, parts, task, IMAGES, targets_of(task), points))
+    losses.append(mean_loss_backward(of_all[0], parts, *of_all[2:]))
     assert losses[0] == pytest.approx(float(losses[1]), rel=1e-5)
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.allclose(a.grad, b.grad, atol=1e-6)
@@ -77,7 +81,8 @@ def test_hard_pixels_are_hard_and_looking_leaves_no_trace():
 
     def mean_loss(sampler):
         draws = [
-            draw_points(model, task, sampler, IMAGES, targets, 50, torch.Generator().manual_seed(k)) for k in range(5)
+            draw_points(model, task, sampler, IMAGES, targets, 50, torch.Generator().manual_seed(k)).points
+            for k in range(5)
         ]
         model.eval()
         with torch.no_grad():
@@ -90,12 +95,35 @@ def test_hard_pixels_are_hard_and_looking_leaves_no_trace():
 def test_every_pixel_is_drawn_once_and_void_ones_cost_nothing():
     task, model = TASKS[0], net(7).eval()
     targets = targets_of(task)
-    points = draw_points(model, task, AnyPixelSampler(), IMAGES, targets, 1024, torch.Generator().manual_seed(0))
+    points = draw_points(model, task, AnyPixelSampler(), IMAGES, targets, 1024, torch.Generator().manual_seed(0))[0]
     assert (points[..., 1] * 32 + points[..., 0]).sort(1)[0].equal(torch.arange(1024.0).expand(2, -1))
     dense = F.cross_entropy(model.predict(IMAGES), targets, ignore_index=255)
     with torch.no_grad():
         loss = task.loss(model(IMAGES, points), targets_at(targets, points))
     assert float(loss) == pytest.approx(float(dense), rel=1e-5)
+
+
+SAMPLERS = [UniformSampler(), StratifiedSampler("equal"), HardPixelSampler(), PatchSampler(), AnyPixelSampler()]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: type(sampler).__name__)
+def test_a_reweighted_loss_is_unbiased_whatever_the_sampler_prefers(sampler):
+    task, model, targets = TASKS[0], net(7).eval(), targets_of(TASKS[0])
+    model.head.layers[-1].weight.data *= 30  # so that losses differ
+    accelerator, dense = Accelerator(cpu=True), F.cross_entropy(model.predict(IMAGES), targets, ignore_index=255)
+    found = {True: [], False: []}
+    for k in range(300):
+        sample = draw_points(model, task, sampler, IMAGES, targets, 40, torch.Generator().manual_seed(k))
+        for reweight, losses in found.items():
+            losses.append(float(mean_loss_backward(accelerator, model.eval(), task, IMAGES, targets, sample, reweight)))
+
+    def standard_errors_off(losses):
+        losses = torch.tensor(losses)
+        return float((losses.mean() - dense).abs() / (losses.std() / len(losses) ** 0.5))
+
+    assert standard_errors_off(found[True]) < 4
+    if isinstance(sampler, StratifiedSampler | HardPixelSampler):
+        assert standard_errors_off(found[False]) > 10
 
 
 def test_images_with_many_void_pixels_can_be_trained_on():

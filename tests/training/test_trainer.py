@@ -1,8 +1,13 @@
 """Training learns, repeats itself, resumes as if it had never stopped, and fails with one clear line."""
 
+import contextlib
 import csv
+import pickle
+import random
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,7 +28,10 @@ from pixelnet_edu import (
 )
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.training.batches import Batches
+from pixelnet_edu.training.checkpoints import MODEL, MOMENTUM, STATE
 from pixelnet_edu.training.config import build_optimizer
+from pixelnet_edu.training.recipes import build_model, preset
+from pixelnet_edu.training.runs import trained
 
 SCENES = list(RoomScenes(size=32, num_scenes=6, seed=3))
 SEGMENTATION = SemanticSegmentation(RoomScenes.classes, RoomScenes.palette)
@@ -129,10 +137,10 @@ def test_biases_learn_twice_as_fast_and_do_not_decay():
 
 
 def test_every_image_once_an_epoch():
-    pairs = [pair for batch in Batches(length=6, size=2, steps=6, start=0, seed=0) for pair in batch]
+    pairs = [pair for batch in Batches(length=6, size=2, start=0, stop=6, seed=0) for pair in batch]
     assert sorted(index for index, _ in pairs[:6]) == list(range(6))
     assert len({seed for _, seed in pairs}) == len(pairs)
-    assert [pair for batch in Batches(length=6, size=2, steps=6, start=2, seed=0) for pair in batch] == pairs[4:]
+    assert [pair for batch in Batches(length=6, size=2, start=2, stop=6, seed=0) for pair in batch] == pairs[4:]
 
 
 def test_checkpoint_of_another_architecture_is_named(tmp_path):
@@ -159,12 +167,112 @@ def test_errors_are_one_clear_line(tmp_path):
 
 
 def test_seed_everything_seeds_all_three():
-    import random
-
-    import numpy as np
-
     def draw():
         seed_everything(11)
         return random.random(), float(np.random.rand()), float(torch.rand(1))
 
     assert draw() == draw()
+
+
+def streams():
+    """Return the next number of each global generator, which stays as it is."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    drawn = random.random(), float(np.random.rand()), float(torch.rand(1))
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+    return drawn
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_callers_generators_are_neither_moved_nor_read(tmp_path, workers):
+    seed_everything(11)
+    before, nets = streams(), [small_net(), small_net()]
+    seed_everything(11)
+    first = run(nets[0], folder=tmp_path, workers=workers)
+    assert streams() == before
+    run(nets[0], replace(CONFIG, steps=8), folder=tmp_path, resume=True)
+    build_model(preset("segmentation", "rooms", "laptop"))
+    trained("rooms-edges")
+    assert streams() == before
+    seed_everything(12)
+    assert [row["loss"] for row in run(nets[1], workers=workers)] == [row["loss"] for row in first]
+
+
+def test_workers_change_no_bit():
+    nets = [small_net(), small_net()]
+    logs = [run(net, workers=workers) for net, workers in zip(nets, (0, 4), strict=True)]
+    assert [[row["loss"] for row in log] for log in logs] == [[row["loss"] for row in logs[0]]] * 2
+    assert same_weights(*nets)
+
+
+def test_a_workers_error_is_the_one_line_of_its_sample():
+    with pytest.raises(ValueError, match=r"^room-000000: found 1024 pixels.*leave the sample out$"):
+        fit(
+            small_net(), SEGMENTATION, SCENES[:1], UniformSampler(), replace(CONFIG, points_per_image=2000), workers=2,
+            progress=False,
+        )  # fmt: skip
+
+
+class Watch(UniformSampler):
+    """Remembers the first points of each step."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, *arguments, **options):
+        sample = super().__call__(*arguments, **options)
+        self.seen.append(sample.points[0, 0].tolist())
+        return sample
+
+
+def test_a_second_fit_draws_anew_and_says_so(capsys):
+    net, watch = small_net(), Watch()
+    for _ in range(2):
+        fit(net, SEGMENTATION, SCENES, watch, CONFIG)
+    assert net.steps_trained == 12
+    assert watch.seen[:6] != watch.seen[6:]
+    assert capsys.readouterr().out.count("fit: trained for 6 steps before; other images and pixels are drawn") == 1
+
+
+def test_a_second_fit_is_resumed_as_itself(tmp_path):
+    whole, broken, resumed = small_net(), small_net(), small_net()
+    for net in (whole, broken):
+        run(net)
+    run(whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, sampler=Interrupt(), folder=tmp_path)
+    run(resumed, folder=tmp_path, resume=True)
+    assert same_weights(whole, resumed)
+
+
+class Hostile:
+    """Leaves a file behind wherever it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+HELD = ["custom_checkpoint_0.pkl", "random_states_0.pkl", "optimizer.bin", "scheduler.bin", "model.bin", MOMENTUM]
+
+
+@pytest.mark.parametrize("name", [*HELD, "pytorch_model.bin", STATE, MODEL])
+def test_nothing_in_a_checkpoint_runs_code(name, tmp_path):
+    run(small_net(), folder=tmp_path)
+    mark = tmp_path / "executed"
+    (tmp_path / "checkpoint-0000006" / name).write_bytes(pickle.dumps(Hostile(mark)))
+    with contextlib.suppress(ValueError):
+        run(small_net(), replace(CONFIG, steps=8), folder=tmp_path, resume=True)
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(Hostile(mark)))
+    assert mark.exists()
+
+
+def test_a_checkpoint_of_an_earlier_version_is_named(tmp_path):
+    run(small_net(), folder=tmp_path)
+    (tmp_path / "checkpoint-0000006" / STATE).unlink()
+    with pytest.raises(ValueError, match=r"checkpoint-0000006: found no whole checkpoint of this version"):
+        run(small_net(), replace(CONFIG, steps=8), folder=tmp_path, resume=True)

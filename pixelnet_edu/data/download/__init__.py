@@ -1,1 +1,1 @@
-"""Where photographs come from."""
+"""Where photographs and weights come from: addresses and terms in sources, fetching and unpacking."""

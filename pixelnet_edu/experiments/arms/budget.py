@@ -5,12 +5,12 @@ carries the seconds of training before it.
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, percent, scaled, vary
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 _RATES = (("uniform-16", 8_000), ("uniform-4", 2_000), ("uniform-1", 500))
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: every pixel, and 16, 4 and 1 % of them."""
     if base.training.schedule == "onecycle":  # its mean rate is about a third of its largest
         base = vary(base, schedule="step", learning_rate=base.training.learning_rate / 3)

@@ -14,13 +14,13 @@ from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
 from pixelnet_edu.training.evaluation import predict_one
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 _BINS = 15
 _SHARES = (25, 50, 75)
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: uniform sampling, and 25, 50 and 75 % of edge pixels."""
     biased = [
         Arm(f"edges-{share}", f"{share} % edge pixels", vary(base, sampler="balanced", positive_share=share / 100))

@@ -6,10 +6,10 @@ inside, so there the first two arms differ less.
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: linear, linear with normalised levels, 1 to 3 hidden layers; then the outer two with context."""
     width = base.hidden[0]
     linear = vary(base, hidden=(), level_norm=True)

@@ -5,10 +5,10 @@ Source: table 1 of the paper (PixelNet, arXiv 1702.06506); smaller samples and o
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, percent, scaled, vary
 from pixelnet_edu.tasks import TASKS
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: all pixels and 4 %, as in the paper; then fewer pixels, and other samplers.
 
     "All" draws every pixel of the crop, and the loss leaves the void ones out; so an image weighs as much as its valid
@@ -26,12 +26,12 @@ def arms(base: Preset) -> list[Arm]:
     ]
 
 
-def _fewer(base: Preset, name: str, points: int) -> Arm:
+def _fewer(base: Recipe, name: str, points: int) -> Arm:
     """Describe an arm with fewer pixels."""
     return Arm(name, f"uniform, {percent(base, points)}", vary(base, points_per_image=points), default=False)
 
 
-def _balanced(base: Preset) -> list[Arm]:
+def _balanced(base: Recipe) -> list[Arm]:
     """Describe the arm that draws the same number of every class, where there are classes."""
     sampler = TASKS[base.task].class_balanced
     if not sampler:

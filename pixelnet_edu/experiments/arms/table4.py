@@ -6,12 +6,12 @@ Names are the paper's numbers at 224 x 224; at other sizes an arm has the same s
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, percent, scaled, vary
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 _FIXED = ((1, 10_000), (2, 5_000), (5, 2_000), (10, 1_000))
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: the paper's two, then 10,000 pixels from 1, 2, 5 or 10 images, scattered or in one patch each."""
     scattered = [_arm(base, images, points) for images, points in _FIXED if (images, points) != (5, 2_000)]
     patches = [_arm(base, images, points, "patch") for images, points in _FIXED]
@@ -20,7 +20,7 @@ def arms(base: Preset) -> list[Arm]:
     return paper + scattered + patches
 
 
-def _arm(base: Preset, images: int, points: int, sampler: str = "uniform", default: bool = False) -> Arm:
+def _arm(base: Recipe, images: int, points: int, sampler: str = "uniform", default: bool = False) -> Arm:
     """Describe ``images`` a step with the share of ``points`` of 224 x 224 of each."""
     number = scaled(base, points)
     patch = sampler == "patch"

@@ -9,13 +9,13 @@ trained for boundaries on the training photographs of BSDS500, which are no Imag
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
-from pixelnet_edu.training.recipes import Preset
+from pixelnet_edu.training.recipes import Recipe
 
 _LAPTOP_STEPS = 200
 _PRETRAINED_RATE = 1e-3  # weights without batch normalisation learn slowly or not at all
 
 
-def arms(base: Preset) -> list[Arm]:
+def arms(base: Recipe) -> list[Arm]:
     """List the arms: scratch with 4 % and with all pixels, boundary weights, and ImageNet weights where online."""
     base = vary(base, name="paper")
     if base.size != (224, 224):

@@ -22,6 +22,7 @@ from pixelnet_edu.model.heads import MLPHead
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
 from pixelnet_edu.training import recipes
+from pixelnet_edu.training.config import fast_precision
 from pixelnet_edu.training.evaluation import evaluate, predict_one
 from pixelnet_edu.training.runs import load_run, recorded
 from pixelnet_edu.training.trainer import fit
@@ -35,7 +36,7 @@ GOALS = {"miou": 0.2, "mean": 0.2, "ods": None}  # what each score may lose, as 
 class CamVidRun:
     """A network that was trained on CamVid, and the photographs of both splits."""
 
-    recipe: recipes.Preset
+    recipe: recipes.Recipe
     net: PixelNet
     problem: Task
     train: Dataset
@@ -75,7 +76,7 @@ def _scenes(size: tuple[int, int], number: int, seed: int = 1) -> list[dict]:
     return [dataset[k] for k in range(number)]
 
 
-def enrich(net: PixelNet, problem: Task, recipe: recipes.Preset, dataset: Dataset, rich: Rich) -> PixelNet:
+def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: Dataset, rich: Rich) -> PixelNet:
     """Put a new, richer predictor on a copy of a trained backbone, and train both a little.
 
     The recipe may be of another machine: its precision is not.
@@ -84,7 +85,7 @@ def enrich(net: PixelNet, problem: Task, recipe: recipes.Preset, dataset: Datase
     head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
     enriched = PixelNet(copy.deepcopy(net.backbone), head)
     few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
-    config = replace(recipe.training, learning_rate=RICH_RATE, precision=recipes.fast_precision(), **few)
+    config = replace(recipe.training, learning_rate=RICH_RATE, precision=fast_precision(), **few)
     sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
     fit(enriched, problem, dataset, sampler, config, augment, progress=False)
     return enriched

@@ -21,7 +21,8 @@ from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import NETWORKS, Setup, Workload, build
 from pixelnet_edu.model.fast import read_hypercolumns
 from pixelnet_edu.sampling.samplers import StratifiedSampler
-from pixelnet_edu.training.recipes import Preset, build_sampler, has_fast_bf16, preset
+from pixelnet_edu.training.config import has_fast_bf16
+from pixelnet_edu.training.recipes import Recipe, build_sampler, preset
 
 CLASS_SHARES = (0.31, 0.23, 0.17, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.006, 0.003, 0.001)  # of street scenes, about
 
@@ -178,7 +179,7 @@ def stratified_sampling(plan: Plan) -> list[dict]:
     return rows
 
 
-def _share_of_step(plan: Plan, laptop: Preset, sampler: StratifiedSampler, size: tuple[int, int], n: int) -> dict:
+def _share_of_step(plan: Plan, laptop: Recipe, sampler: StratifiedSampler, size: tuple[int, int], n: int) -> dict:
     """Compare drawing points with the laptop step on images of the same size."""
     setup = build(Workload("laptop", size, laptop.training.images_per_step, n), training=True)
     labels, generator = label_maps(size).to(workloads.device()), torch.Generator().manual_seed(0)

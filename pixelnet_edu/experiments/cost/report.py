@@ -6,7 +6,7 @@ import platform
 import torch
 
 from pixelnet_edu.experiments.cost.memory import total_bytes
-from pixelnet_edu.training.provenance import processor_name
+from pixelnet_edu.training.runs import processor_name
 
 RATIOS = {
     "times": lambda ours, peer: peer / ours,

@@ -18,8 +18,8 @@ from pixelnet_edu.experiments.cost.report import machine
 from pixelnet_edu.model.backbones import VGG16
 from pixelnet_edu.model.heads import MLPHead
 from pixelnet_edu.tasks import TASKS
-from pixelnet_edu.training.provenance import provenance
-from pixelnet_edu.training.recipes import has_fast_bf16
+from pixelnet_edu.training.config import has_fast_bf16
+from pixelnet_edu.training.runs import provenance
 
 RECORD_BYTES = 1 << 18  # more than a record ever has
 

@@ -1,1 +1,1 @@
-"""Studies of data sets."""
+"""Studies that train nothing: what a data set gives away by itself."""

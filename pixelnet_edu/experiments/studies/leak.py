@@ -25,8 +25,7 @@ from torch import Tensor
 from pixelnet_edu import VOID
 from pixelnet_edu.data.camvid import CamVid
 from pixelnet_edu.metrics import ConfusionMatrix
-from pixelnet_edu.training.provenance import provenance
-from pixelnet_edu.training.runs import RECORDS, write_json
+from pixelnet_edu.training.runs import RECORDS, provenance, write_json
 
 RECORD = RECORDS / "leak" / "camvid.json"
 THUMBNAIL = (18, 24)

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
-from pixelnet_edu.training.provenance import provenance
-from pixelnet_edu.training.runs import RECORDS, write_json
+from pixelnet_edu.training.runs import RECORDS, provenance, write_json
 
 FOLDER = RECORDS / "shapes"
 DATA = tuple(name for name, entry in CATALOG.items() if entry.classes and entry.source)

@@ -12,9 +12,8 @@ import pytest
 from serving import Loopback, pack, served, start_server
 
 from pixelnet_edu.data.bsds import BSDS500
-from pixelnet_edu.data.download import fetching
 from pixelnet_edu.data.download.fetching import fetch
-from pixelnet_edu.data.download.sources import SOURCES, readable_size
+from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.download.unpacking import unpack
 
 pytest.importorskip("pooch")
@@ -180,20 +179,3 @@ def test_damaged_archives_are_named(tmp_path, kind, cut):
     (tmp_path / "a").write_bytes(whole[:cut])
     with pytest.raises(ValueError, match=r"/a: found no whole tar or zip file"):
         unpack(tmp_path / "a", tmp_path / "out")
-
-
-def test_the_table_of_sources_is_consistent():
-    for name, source in SOURCES.items():
-        files = [download.file for download in source.downloads]
-        assert len(set(files)) == len(files)
-        for download in source.downloads:
-            assert all(address.startswith(("http://", "https://")) for address in download.addresses)
-            assert download.checksum is None or len(download.checksum) in (len("md5:") + 32, len("sha256:") + 64)
-        assert any(download.places for download in source.downloads), name
-        places = [place for download in source.downloads for _, place in download.places]
-        assert len(set(places)) == len(places)
-        assert not any("\n" in text for text in (source.title, source.licence, source.citation, source.note))
-
-
-def test_sizes_for_people():
-    assert [readable_size(n) for n in (999_600_000, 20_000, 1.5e12)] == ["1.0 GB", "20 kB", "1500.0 GB"]

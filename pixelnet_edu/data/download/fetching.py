@@ -2,7 +2,7 @@
 
 While it works, everything lies in the hidden folder ``.unfinished-NAME`` beneath the root, so that a loader never sees
 half a data set. Interrupted at any moment, the next run goes on where this one stopped.
-Source: addresses, checksums and layouts in ``sources.py``.
+Source: addresses, checksums and layouts in ``sources.toml``.
 """
 
 import os

@@ -1,7 +1,9 @@
 """Downloads, unpacking and placing: what a server, an archive or an interruption can do wrong, and what is left."""
 
+import gzip
 import io
 import os
+import random
 import sys
 import tarfile
 import zipfile
@@ -12,9 +14,8 @@ import pytest
 from serving import Loopback, pack, served, start_server
 
 from pixelnet_edu.data.bsds import BSDS500
-from pixelnet_edu.data.download.fetching import fetch
+from pixelnet_edu.data.download.fetching import fetch, unpack
 from pixelnet_edu.data.download.sources import SOURCES
-from pixelnet_edu.data.download.unpacking import unpack
 
 pytest.importorskip("pooch")
 FILE = "BSR_bsds500.tgz"
@@ -142,23 +143,93 @@ def test_a_missing_package_is_named(server, tmp_path, monkeypatch):
         fetch("bsds500", tmp_path, progress=False)
 
 
-@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def zipped(content: dict[str, bytes]) -> bytes:
+    """Pack files into a zip, without compression."""
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as file:
+        for name, data in content.items():
+            file.writestr(Named(name), data)
+    return buffer.getvalue()
+
+
+def tarred(content: dict[str, bytes], compression: str = "") -> bytes:
+    """Pack files into a tar."""
+    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode=f"w:{compression}") as file:
+        for name, data in content.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Named(zipfile.ZipInfo):
+    """A member of a zip that may have no name."""
+
+    def is_dir(self) -> bool:
+        return False
+
+
+def changed(content: bytes, *places: tuple[int, int]) -> bytes:
+    """Change some bytes."""
+    content = bytearray(content)
+    for place, value in places:
+        content[place] ^= value
+    return bytes(content)
+
+
+NOISE = {"BSR/noise": random.Random(0).randbytes(50_000)}
+SMALL = zipped({"BSR/a": b"text"})
+DIRECTORY = SMALL.index(b"PK\1\2")  # of the zip, where the flags and the method of the member stand again
+DAMAGED = {
+    "encrypted": (changed(SMALL, (6, 1), (DIRECTORY + 8, 1)), "encrypted"),
+    "unknown method": (changed(SMALL, (8, 99), (DIRECTORY + 10, 99)), "compression"),
+    "name that cannot be decoded": (changed(SMALL, (DIRECTORY + 9, 8), (DIRECTORY + 46, 128)), "utf-8"),
+    "directory out of place": (changed(SMALL, (DIRECTORY - 8, 128), (len(SMALL) - 3, 128)), ""),
+    "no name": (zipped({"": b"text"}), "no name"),
+    "changed zip": (changed(zipped(NOISE), (25_000, 1)), "CRC-32"),
+    "changed tar.gz": (changed(gzip.compress(tarred(NOISE) + bytes(10**6)), (25_000, 1)), "CRC"),
+    "changed tar.xz": (changed(tarred(NOISE, "xz"), (25_000, 1)), "[Cc]orrupt"),
+    "changed tar.bz2": (changed(tarred(NOISE, "bz2"), (25_000, 1)), "[Ii]nvalid"),
+    "cut tar.gz": (tarred(NOISE, "gz")[:25_000], "end"),
+    "page": (b"<html>not found</html>", "not a"),
+}
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.xz", "zip"])
 def test_unpacked_files_are_those_that_were_packed(tmp_path, kind):
     content = {"a.txt": b"1", "b/c.bin": os.urandom(5000), "b/d/e.txt": b""}
-    archive = tmp_path / f"archive.{kind}"
-    if kind == "zip":
-        with zipfile.ZipFile(archive, "w") as file:
-            for name, data in content.items():
-                file.writestr(name, data)
-    else:
-        with tarfile.open(archive, "w:gz" if kind == "tar.gz" else "w") as file:
-            for name, data in content.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                file.addfile(info, io.BytesIO(data))
+    archive = tmp_path / "archive"
+    archive.write_bytes(zipped(content) if kind == "zip" else tarred(content, kind[4:]))
     unpack(archive, tmp_path / "out")
     files = {p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*.*")}
     assert files == content
+
+
+@pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="Python 3.11.3 and older have no filter")
+def test_a_tar_does_not_say_who_may_write_and_run_its_files(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as file:
+        info = tarfile.TarInfo("a")
+        info.mode = 0o4777
+        file.addfile(info)
+    unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert (tmp_path / "out" / "a").stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_archive_ends_in_one_line_and_puts_nothing_in_place(server, tmp_path, monkeypatch, kind):
+    server.files[FILE], reason = DAMAGED[kind]
+    monkeypatch.setitem(SOURCES, "bsds500", served("bsds500", server))
+    with pytest.raises(ValueError, match=rf"^/.*{FILE}: found no whole tar or zip file \(.*{reason}.*\); download it"):
+        fetch("bsds500", tmp_path, progress=False)
+    assert os.listdir(tmp_path) == [".unfinished-bsds500"]
+
+
+def test_an_error_of_the_disk_is_not_taken_for_damage(tmp_path):
+    (tmp_path / "a.zip").write_bytes(SMALL)
+    (tmp_path / "out").touch()
+    with pytest.raises(OSError, match=r"out"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+    with pytest.raises(FileNotFoundError):
+        unpack(tmp_path / "none.zip", tmp_path / "out")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])

@@ -5,22 +5,28 @@ half a data set. Interrupted at any moment, the next run goes on where this one 
 Source: addresses, checksums and layouts in ``sources.toml``.
 """
 
+import lzma
 import os
 import shutil
+import stat
+import tarfile
 import time
-from collections.abc import Sequence
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from errno import EINVAL
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
-from pixelnet_edu.data.download.unpacking import unpack
 
 CHUNK = 2**18  # bytes
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 10.0)  # seconds before a broken connection is tried again
+DAMAGE = tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeError
 
 
 def fetch(name: str, root: str | Path, progress: bool = True) -> Path:
@@ -188,6 +194,69 @@ def _unpack(source: Source, missing: Sequence[Download], work: Path) -> list[tup
             if download.checksum is None:
                 (work / "downloads" / download.file).unlink()
         raise
+
+
+def unpack(archive: str | Path, folder: str | Path) -> None:
+    """Unpack a tar (also compressed) or zip file beneath a folder.
+
+    No official archive here needs a link, a device, an absolute name or ``..``, so one that has them is refused.
+
+    Parameters
+    ----------
+    archive : path
+        The file; its content says what it is, not its name.
+    folder : path
+        Where to; made if missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, encrypted or no archive, or if a member could leave the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+    ...     archive.writestr("b/c.txt", "text")
+    >>> unpack(folder / "a.zip", folder)
+    >>> (folder / "b" / "c.txt").read_text()
+    'text'
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as file:
+                file.extractall(folder, _checked(archive, file.infolist()))
+        else:
+            with tarfile.open(archive) as file:
+                file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.3 and older have none
+                file.extractall(folder, _checked(archive, file))
+                while file.fileobj.read(CHUNK):  # compressed files are verified when their end is read
+                    pass
+    except (OSError, *DAMAGE) as error:
+        if getattr(error, "errno", None) not in (None, EINVAL):  # the disk is full, or there is no such file
+            raise
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{archive}: found no whole tar or zip file ({reason}); download it again") from error
+
+
+def _checked(archive: str | Path, members: Iterable) -> Iterator:
+    """Yield the members of a tar or zip file one by one; an unsafe one ends it."""
+    for member in members:
+        if isinstance(member, zipfile.ZipInfo):
+            name, folder = member.filename, member.filename.endswith("/")
+            plain = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+        else:
+            name, folder, plain = member.name, member.isdir(), member.isdir() or member.isfile()
+        path = PurePosixPath(name)
+        if not plain or path.is_absolute() or ".." in path.parts:
+            raise ValueError(
+                f"{archive}: found the member {name!r}, expected only files and folders beneath the archive's own; "
+                "it is not unpacked; download the file from the official address"
+            )
+        if not path.parts and not folder:
+            raise zipfile.BadZipFile("a file in it has no name")
+        yield member
 
 
 def _find(folder: Path, pattern: str, file: str) -> Path:

@@ -19,6 +19,8 @@ from torch.utils.data import Dataset
 from pixelnet_edu import VOID
 from pixelnet_edu.data.reading import SUFFIXES, read_mat, read_photo, require
 
+CONSENSUS = ("agreed", "majority", "any")
+
 
 class BSDS500(Dataset):
     """Photographs with the boundary maps of every annotator.
@@ -62,10 +64,7 @@ class BSDS500(Dataset):
         download: bool = False,
         strict: bool = True,
     ) -> None:
-        for argument, value, known in (
-            ("split", split, self.splits),
-            ("consensus", consensus, ("agreed", "majority", "any")),
-        ):
+        for argument, value, known in (("split", split, self.splits), ("consensus", consensus, CONSENSUS)):
             if value not in known:
                 raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
         if download:
@@ -108,11 +107,7 @@ def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
         If it is no ground truth of BSDS500, or the maps have another size (height, width) than expected.
     """
     cells = read_mat(path, "groundTruth")
-    if (
-        cells.dtype != object
-        or not cells.size
-        or any("Boundaries" not in (cell.dtype.names or ()) for cell in cells.flat)
-    ):
+    if cells.dtype != object or not cells.size or any("Boundaries" not in (c.dtype.names or ()) for c in cells.flat):
         raise ValueError(
             f"{path}: found no 'Boundaries' in its groundTruth, expected one boundary map an annotator; "
             "take the original file"

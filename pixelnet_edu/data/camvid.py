@@ -13,6 +13,9 @@ from torch.utils.data import Dataset
 
 from pixelnet_edu.data.reading import SUFFIXES, read_labels, read_photo, require
 
+CLASSES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
+COLORS = "9ecaeb 967364 f0e442 605878 cca0c4 2e7d50 e69f00 8c963c 0060b2 d53c28 fa96be"
+
 
 class CamVid(Dataset):
     """Road scenes with a class at every pixel.
@@ -42,37 +45,9 @@ class CamVid(Dataset):
         If the folder or a label image is missing.
     """
 
-    classes = (
-        "sky",
-        "building",
-        "pole",
-        "road",
-        "pavement",
-        "tree",
-        "sign",
-        "fence",
-        "car",
-        "pedestrian",
-        "bicyclist",
-    )
+    classes = tuple(CLASSES.split())
     num_classes = len(classes)
-    palette = torch.tensor(
-        [
-            (158, 202, 235),
-            (150, 115, 100),
-            (240, 228, 66),
-            (96, 88, 120),
-            (204, 160, 196),
-            (46, 125, 80),
-            (230, 159, 0),
-            (140, 150, 60),
-            (0, 96, 178),
-            (213, 60, 40),
-            (250, 150, 190),
-        ],
-        dtype=torch.uint8,
-    )
-
+    palette = torch.tensor([list(bytes.fromhex(color)) for color in COLORS.split()], dtype=torch.uint8)
     splits = ("train", "val", "test")
 
     def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:

@@ -60,9 +60,7 @@ def _voc(train: str) -> Entry:
 def _context(label_set: str) -> Entry:
     """Describe PASCAL-Context with one of its label sets."""
     classes = LABEL_SETS[label_set]
-    return Entry(
-        PascalContext, "context", "train", "val", {"label_set": label_set}, classes, palette=color_map(len(classes))
-    )
+    return Entry(PascalContext, "context", "train", "val", {"label_set": label_set}, classes, color_map(len(classes)))
 
 
 CATALOG = {

@@ -17,31 +17,15 @@ from pixelnet_edu.data.pascal import VOC_CLASSES
 from pixelnet_edu.data.reading import color_map, read_labels, read_names, read_photo, require
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
+_SURROUNDINGS_59 = (
+    "bag bed bench book building cabinet ceiling cloth computer cup door fence floor flower food grass ground keyboard "
+    "light mountain mouse curtain platform sign plate road rock shelves sidewalk sky snow bedclothes track tree truck "
+    "wall water window wood"
+)
+_SURROUNDINGS_33 = "sky grass ground road building tree water mountain wall floor track keyboard ceiling"
 _CLASSES = {
-    "59": (
-        *_OBJECTS,
-        *("bag", "bed", "bench", "book", "building", "cabinet", "ceiling", "cloth", "computer", "cup", "door", "fence"),
-        *(
-            "floor",
-            "flower",
-            "food",
-            "grass",
-            "ground",
-            "keyboard",
-            "light",
-            "mountain",
-            "mouse",
-            "curtain",
-            "platform",
-        ),
-        *("sign", "plate", "road", "rock", "shelves", "sidewalk", "sky", "snow", "bedclothes", "track", "tree"),
-        *("truck", "wall", "water", "window", "wood"),
-    ),
-    "33": (
-        *VOC_CLASSES[1:],
-        *("sky", "grass", "ground", "road", "building", "tree", "water", "mountain", "wall", "floor", "track"),
-        *("keyboard", "ceiling"),
-    ),
+    "59": (*_OBJECTS, *_SURROUNDINGS_59.split()),
+    "33": (*VOC_CLASSES[1:], *_SURROUNDINGS_33.split()),
 }
 LABEL_SETS = {
     name + suffix: background + classes
@@ -83,12 +67,7 @@ class PascalContext(Dataset):
     splits = ("train", "val")
 
     def __init__(
-        self,
-        root: str | Path,
-        split: str = "train",
-        label_set: str = "59",
-        download: bool = False,
-        strict: bool = True,
+        self, root: str | Path, split: str = "train", label_set: str = "59", download: bool = False, strict: bool = True
     ) -> None:
         for argument, value, known in (("split", split, self.splits), ("label_set", label_set, tuple(LABEL_SETS))):
             if value not in known:
@@ -107,9 +86,7 @@ class PascalContext(Dataset):
         self.label_files = [folder / f"{name}.png" for name in self.names]
         if strict:
             require(self.photos, "the photograph of each name in the list")
-            require(
-                self.label_files, "the labels of each name in the list; data_scripts/pascal_context.py fetches them"
-            )
+            require(self.label_files, "the labels of each name listed; data_scripts/pascal_context.py fetches them")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -8,6 +8,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from pixelnet_edu import BSDS500, CamVid, PascalContext, PascalVOC
+from pixelnet_edu.data.pascal import VOC_CLASSES
+from pixelnet_edu.data.pascal_context import LABEL_SETS
 
 
 @pytest.fixture
@@ -59,6 +61,14 @@ def test_context_with_and_without_background(root, label_set, num_classes):
     assert dataset[0]["labels"].tolist() == expected.tolist()
 
 
+def test_context_names_its_classes_as_voc_and_as_its_other_label_set_do():
+    names, fewer = LABEL_SETS["59"], LABEL_SETS["33"]
+    assert fewer[:20] == VOC_CLASSES[1:]
+    assert [pair for pair in zip(names, fewer[:20], strict=False) if len(set(pair)) == 2] == [("table", "diningtable")]
+    assert set(fewer[20:]) < set(names[20:])
+    assert [names[k] for k in (20, 30, 40, 50, 58)] == ["bag", "door", "mouse", "snow", "wood"]
+
+
 def test_bsds_keeps_every_annotator(root):
     data = root / "BSR" / "BSDS500" / "data"
     assert [len(BSDS500(data, split)) for split in BSDS500.splits] == [3, 1, 2]
@@ -78,6 +88,13 @@ def test_consensus_of_three_annotators(root):
 
 def test_camvid_counts(root):
     assert [len(CamVid(root / "CamVid", split)) for split in CamVid.splits] == [3, 1, 2]
+
+
+def test_camvid_has_eleven_classes_of_different_colours():
+    assert len(set(CamVid.classes)) == CamVid.num_classes == len({*map(tuple, CamVid.palette.tolist())}) == 11
+    assert CamVid.palette.shape == (11, 3)
+    colors = dict(zip(CamVid.classes, CamVid.palette.tolist(), strict=True))
+    assert [colors["sky"], colors["road"], colors["car"]] == [[158, 202, 235], [96, 88, 120], [0, 96, 178]]
 
 
 def test_colour_map_is_that_of_voc():

@@ -1,7 +1,6 @@
 """What the scripts of all data sets share: say what will be fetched, fetch it, count it, draw it."""
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.catalog import spread
-from pixelnet_edu.data.download.fetching import fetch
+from pixelnet_edu.data.download.fetching import fetch, free_disk
+from pixelnet_edu.data.reading import write_picture
 from pixelnet_edu.data.download.sources import SOURCES, readable_size
-from pixelnet_edu.data.reading import tile, write_picture
-from pixelnet_edu.tasks import Task, target_of
+from pixelnet_edu.training.evaluation import Task, target_of
+from pixelnet_edu.training.runs import tile
 
 SIDE = 240  # pixels of a picture on the contact sheet
 NUMBER = 6  # samples on it
@@ -76,10 +75,9 @@ def one_line_errors(program: str) -> Iterator[None]:
 def introduce(name: str, root: Path) -> None:
     """Print what a source is, what it asks for and how much disk it takes."""
     source = SOURCES[name]
-    existing = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     print(f"{source.title}\n  licence: {source.licence}\n  cite: {source.citation}")
     print(f"  download: {readable_size(source.size)}, on disk: {readable_size(source.unpacked)}")
-    print(f"  free: {readable_size(shutil.disk_usage(existing).free)}\n  {source.note}")
+    print(f"  free: {readable_size(free_disk(root))}\n  {source.note}")
 
 
 def contact_sheet(dataset: Dataset, task: Task) -> Tensor:

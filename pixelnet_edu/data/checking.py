@@ -80,16 +80,13 @@ def check_dataset(name: str, root: str | Path, progress: bool = False) -> list[S
 
 def _check_split(entry: Entry, root: Path, split: str, official: int | None, progress: bool) -> SplitReport:
     """Check one split."""
-    report = SplitReport(split, None, official)
     try:
         dataset = entry.open(root, split, strict=False)
     except FileNotFoundError:
-        return report
+        return SplitReport(split, None, official)
     except ValueError as error:
-        report.found, report.problems = 0, [str(error)]
-        return report
-    report.found, report.problems = len(dataset), list(_problems(dataset, split, progress))
-    return report
+        return SplitReport(split, 0, official, [str(error)])
+    return SplitReport(split, len(dataset), official, list(_problems(dataset, split, progress)))
 
 
 def _problems(dataset: Dataset, title: str, progress: bool) -> Iterator[str]:

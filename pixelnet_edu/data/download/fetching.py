@@ -82,15 +82,24 @@ def _is_there(path: Path) -> bool:
 
 def _check_disk(title: str, missing: Sequence[Download], root: Path, downloads: Path) -> None:
     """Raise ValueError unless the downloads and what they are unpacked to fit on the disk."""
-    existing = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     arrived = sum(path.stat().st_size for path in downloads.glob("*"))
     needed = sum(download.size + download.unpacked for download in missing) - arrived
-    free = shutil.disk_usage(existing).free
-    if free < needed:
+    if (free := free_disk(root)) < needed:
         raise ValueError(
             f"{root}: found {readable_size(free)} of free disk, expected {readable_size(needed)} to download and "
             f"unpack {title}; make room, or choose another folder"
         )
+
+
+def free_disk(folder: Path) -> int:
+    """Return the free bytes of the disk that a folder is on, or will be.
+
+    Examples
+    --------
+    >>> free_disk(Path("not/yet/made")) > 0
+    True
+    """
+    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.is_dir())).free
 
 
 def _download(download: Download, folder: Path, progress: bool) -> None:
@@ -100,17 +109,17 @@ def _download(download: Download, folder: Path, progress: bool) -> None:
     except ImportError as error:
         raise ImportError("fetch: found no package pooch, which it needs; `pip install pooch h5py`") from error
     pooch.get_logger().setLevel("WARNING")
-    answers = []
+    answers, downloader = [], partial(_receive, progress=progress)
     for address in download.addresses:
         try:
-            downloader = partial(_receive, progress=progress)
             pooch.retrieve(address, download.checksum, download.file, folder, downloader=downloader)
             return
         except ConnectionError as error:
-            answers.append(f"{urlsplit(address).netloc}: {error}")
+            answer = str(error)
         except ValueError as error:  # pooch has deleted the file; its last words are the checksum that it found
             found = str(error).partition(" but got ")[2].split(".")[0]
-            answers.append(f"{urlsplit(address).netloc}: deleted, found checksum {found}, expected {download.checksum}")
+            answer = f"deleted, found checksum {found}, expected {download.checksum}"
+        answers.append(f"{urlsplit(address).netloc}: {answer}")
     raise FileNotFoundError(
         f"{folder / download.file}: could not be downloaded ({'; '.join(answers)}); run it again later, it goes on "
         f"where it stopped, or put the file ({download.checksum or 'no known checksum'}) there and run it again"
@@ -261,8 +270,8 @@ def _checked(archive: str | Path, members: Iterable) -> Iterator:
 
 def _find(folder: Path, pattern: str, file: str) -> Path:
     """Return what a pattern names in a folder; a clear error where there is nothing."""
-    for path in sorted(folder.glob(pattern)):
-        return path
+    if paths := sorted(folder.glob(pattern)):
+        return paths[0]
     found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
     raise ValueError(f"{file}: found {found} in it, expected {pattern}; take the official file")
 

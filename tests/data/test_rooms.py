@@ -43,7 +43,9 @@ def test_sample_has_the_documented_form():
         "depth": ((40, 56), torch.float32),
         "intrinsics": ((4,), torch.float32),
     }
-    assert len(RoomScenes.classes) == RoomScenes.num_classes == len(RoomScenes.palette)
+    assert len(RoomScenes.classes) == RoomScenes.num_classes == 7
+    assert (RoomScenes.palette.shape, RoomScenes.palette.dtype) == ((7, 3), np.uint8)
+    assert RoomScenes.palette[[FLOOR, PICTURE]].tolist() == [[221, 204, 119], [238, 119, 51]]
 
 
 def test_values_are_in_range(samples):
@@ -70,6 +72,17 @@ def test_scenes_rendered_together_equal_scenes_rendered_alone():
     indices = [*range(60, 30, -1), *range(30)]
     for i, sample in zip(indices, scenes.__getitems__(indices), strict=True):
         assert_equal_samples(sample, scenes[i])
+
+
+def test_samples_are_rounded_as_little_as_documented():
+    scenes = RoomScenes((40, 56), num_scenes=3, seed=12)
+    for i in range(3):
+        exact, sample = render([scenes.layout(i)], (40, 56)), scenes[i]
+        for name in ("labels", "edges", "intrinsics"):
+            assert torch.equal(exact[name][0], sample[name])
+        torch.testing.assert_close(exact["image"][0], sample["image"], atol=0.501 / 255, rtol=0)
+        torch.testing.assert_close(exact["depth"][0], sample["depth"], atol=0.000125, rtol=0)
+        assert angles(exact["normals"][0], sample["normals"]).max() < 0.01
 
 
 def test_normals_are_unit_vectors_that_face_the_camera(samples):
@@ -284,27 +297,35 @@ def test_two_writers_do_no_harm(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"size": 4}, ValueError, "size is 4"),
-        ({"size": (32, 32, 3)}, ValueError, "size is .* with 3 numbers"),
-        ({"size": 96.0}, TypeError, "size is 96.0, a float"),
-        ({"num_scenes": 0}, ValueError, "num_scenes is 0"),
-        ({"num_scenes": "10"}, TypeError, "num_scenes is '10', a str"),
-        ({"seed": 1.5}, TypeError, "seed is 1.5, a float"),
-        ({"device": "warp"}, ValueError, "device is 'warp'"),
+        ({"size": 4}, ValueError, r"size: found 4, expected at least 8; give a larger number"),
+        ({"size": (96, 7)}, ValueError, r"size: found 7, expected at least 8; .*"),
+        ({"size": (32, 32, 3)}, ValueError, r"size: found \(32, 32, 3\), expected one side or \(height, width\); .*"),
+        ({"size": 96.0}, TypeError, r"size: found 96\.0, a float, expected an int; convert with int\(\)"),
+        ({"num_scenes": 0}, ValueError, r"num_scenes: found 0, expected at least 1; .*"),
+        ({"num_scenes": "10"}, TypeError, r"num_scenes: found '10', a str, expected an int; .*"),
+        ({"seed": 1.5}, TypeError, r"seed: found 1\.5, a float, expected an int; .*"),
+        ({"seed": True}, TypeError, r"seed: found True, a bool, expected an int; .*"),
+        ({"device": "warp"}, ValueError, r"device: found 'warp', expected one that works here \(.*\); give 'cpu'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, error, words):
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=rf"^{words}$") as caught:
         RoomScenes(**arguments)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_cache_dir_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"cache_dir .*file"):
+    with pytest.raises(ValueError, match=r"^cache_dir: found .*file, expected a folder \(.+\); name another$"):
         RoomScenes(16, num_scenes=2, cache_dir=tmp_path / "file")
 
 
 @pytest.mark.parametrize("index", [-1, 10])
 def test_a_scene_beyond_the_end_is_an_index_error(index):
-    with pytest.raises(IndexError, match=rf"scene {index} is not in 0..9"):
+    with pytest.raises(IndexError, match=rf"^index: found {index}, expected 0 to 9; raise num_scenes$"):
         RoomScenes(16, num_scenes=10)[index]
+
+
+def test_scenes_that_are_not_kept_have_no_path():
+    with pytest.raises(ValueError, match=r"^cache_dir: found none, expected a folder; give one"):
+        _ = RoomScenes(16).cache_path

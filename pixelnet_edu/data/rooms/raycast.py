@@ -5,95 +5,96 @@ the shadows. All is done by tensor operations over scenes, objects and rays, on 
 
 World frame: the origin at the centre of the room, y up, metres. Camera frame: x right, y down, z into the scene.
 
-Shape legend: B scenes, N objects, R rays, P pictures on walls, C columns of a table, M materials, H x W pixels.
+Shapes: B scenes, N objects, R rays, P pictures on walls, C columns of a table, M materials, H x W pixels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from pixelnet_edu.data.rooms.layouts import FACE_CLASSES
+from pixelnet_edu.data.rooms.tables import SceneBatch
 
 FAR = 1e20
 NUM_FACES = len(FACE_CLASSES)
 INDEX_BITS = 31  # the low bits of a distance that carry an object's index: at most 31 objects a scene
 
 
-def pinhole(scene, size):
-    """Focal length (B, 1) and principal point, in pixels, of images of `size` (height, width)."""
-    height, width = size
-    return scene.focal_length * min(size), (width - 1) / 2, (height - 1) / 2
+def camera_rays(scene: SceneBatch, focal: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return directions (B, 3, H W) in the world, one metre deep along the optical axis, through every pixel.
 
-
-def camera_rays(scene, size):
-    """Directions (B, 3, H W) in the world, one metre deep along the optical axis, through every pixel."""
-    focal, centre_x, centre_y = pinhole(scene, size)
-    x, y = (torch.arange(n, dtype=torch.float32, device=focal.device) for n in size[::-1])
+    ``focal`` (B, 1) is the focal length in pixels, ``size`` the height and the width.
+    """
     rotation = scene.camera_rotation[..., None, None]
-    right, down = (x - centre_x) / focal[..., None], (y - centre_y) / focal[..., None]
+    right, down = ((torch.arange(n).to(focal) - (n - 1) / 2) / focal[..., None] for n in reversed(size))
     rays = torch.addcmul(rotation[:, 2], right[:, None], rotation[:, 0])
     return torch.addcmul(rays, down[..., None, :].mT, rotation[:, 1]).flatten(2)
 
 
-def to_camera(scene, vectors):
+def to_camera(scene: SceneBatch, vectors: Tensor) -> Tensor:
     """Rotate vectors (B, 3, R) from the world into the camera frame."""
     rotation = scene.camera_rotation[..., None]
     x, y, z = vectors[:, None].unbind(2)
     return torch.addcmul(torch.addcmul(rotation[:, :, 0] * x, rotation[:, :, 1], y), rotation[:, :, 2], z)
 
 
-def intersect(boxes, rounds, origin, directions):
-    """Where rays enter and leave every object.
+def intersect(boxes: Tensor, rounds: Tensor, origin: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Find where rays enter and leave every object.
 
     Parameters
     ----------
-    boxes, rounds : (B, 8, N boxes) and (B, 6, N round) tensors
+    boxes, rounds : Tensor (B, 8, N boxes) and (B, 6, N round)
         As in `SceneBatch`, neither empty.
-    origin : (B, 3) tensor
+    origin : Tensor (B, 3)
         The point that all the rays of a scene leave from, outside of every object.
-    directions : (B, 3, R) tensor
+    directions : Tensor (B, 3, R)
         Of any length: distances are multiples of it.
 
     Returns
     -------
-    near, far : (B, N, R) tensors
-        A ray is inside an object from `near`, at least 0, to `far`. Where `near >= far` it misses.
+    near, far : Tensor (B, N, R)
+        A ray is inside an object from ``near``, at least 0, to ``far``. Where ``near >= far`` it misses.
+
+    Examples
+    --------
+    >>> box = torch.tensor([0.0, 0, -3, 1, 1, 1, 1, 0]).view(1, 8, 1)
+    >>> ball = torch.tensor([0.0, 9, 0, 1, 1, 1]).view(1, 6, 1)
+    >>> near, far = intersect(box, ball, torch.zeros(1, 3), torch.tensor([0.0, 0, -1]).view(1, 3, 1))
+    >>> near[0, 0].tolist(), far[0, 0].tolist(), (near >= far)[0, :, 0].tolist()
+    ([2.0], [4.0], [False, True])
     """
-    shape = (2, len(directions), boxes.shape[2] + rounds.shape[2], directions.shape[2])
-    near, far = torch.empty(shape, device=directions.device).unbind()
     num_boxes = boxes.shape[2]
+    near, far = directions.new_empty(2, len(directions), num_boxes + rounds.shape[2], directions.shape[2])
     _hit_boxes(boxes, origin, directions, near[:, :num_boxes], far[:, :num_boxes])
     _hit_rounds(rounds, origin, directions, near[:, num_boxes:], far[:, num_boxes:])
     return near.clamp_min_(0), far
 
 
-def _hit_slab(offset, direction, half):
-    """Where rays pass the planes at -half and +half of one axis; `direction` is overwritten."""
+def _hit_slab(offset: Tensor, direction: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:
+    """Find where rays pass the planes at -half and +half of one axis; ``direction`` is overwritten."""
     inverse = direction.reciprocal_()
     middle = inverse * -offset
     reach = inverse.abs_() * half
     return middle - reach, middle.add_(reach)
 
 
-def _hit_boxes(boxes, origin, directions, near, far):
+def _hit_boxes(boxes: Tensor, origin: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> None:
     """Enter a box by the last slab, leave it by the first."""
     centre, (half_x, half_y, half_z, cos, sin) = boxes[:, :3], boxes[:, 3:, :, None].unbind(1)
     ox, oy, oz = (origin[:, :, None] - centre)[..., None].unbind(1)
     x, y, z = directions[:, :, None].unbind(1)
     never_zero = 1 / FAR  # added last: the products can cancel, where they are rounded before they are summed
-    turned_x = (cos * x).addcmul_(sin, z).add_(never_zero)
-    near_x, far_x = _hit_slab(cos * ox + sin * oz, turned_x, half_x)
+    near_x, far_x = _hit_slab(cos * ox + sin * oz, (cos * x).addcmul_(sin, z).add_(never_zero), half_x)
     near_y, far_y = _hit_slab(oy, y + never_zero, half_y)
-    torch.maximum(near_x, near_y, out=near)
-    torch.minimum(far_x, far_y, out=far)
-    turned_z = (cos * z).addcmul_(sin, x, value=-1).add_(never_zero)
-    near_z, far_z = _hit_slab(cos * oz - sin * ox, turned_z, half_z)
-    torch.maximum(near, near_z, out=near)
-    torch.minimum(far, far_z, out=far)
+    near_z, far_z = _hit_slab(cos * oz - sin * ox, (cos * z).addcmul_(sin, x, value=-1).add_(never_zero), half_z)
+    torch.maximum(torch.maximum(near_x, near_y, out=near), near_z, out=near)
+    torch.minimum(torch.minimum(far_x, far_y, out=far), far_z, out=far)
 
 
-def _hit_rounds(rounds, origin, directions, near, far):
-    """Roots of a quadratic equation; that of a cylinder leaves out y, and a slab cuts it off."""
+def _hit_rounds(rounds: Tensor, origin: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> None:
+    """Solve a quadratic equation; that of a cylinder leaves out y, and a slab cuts it off."""
     centre, (radius, half_y, is_ball) = rounds[:, :3], rounds[:, 3:, :, None].unbind(1)
     ox, oy, oz = (origin[:, :, None] - centre)[..., None].unbind(1)
     x, y, z = directions[:, :, None].unbind(1)
@@ -108,38 +109,38 @@ def _hit_rounds(rounds, origin, directions, near, far):
     torch.minimum(b.sub_(root).mul_(scale), far_y, out=far)
 
 
-def _tiles(scene, origin, heights):
-    """Slices of rays with the number of boxes and of round objects that rise above the lowest point of such a ray.
+def _tiles(scene: SceneBatch, origin: Tensor, heights: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield slices of rays with the boxes and the round objects that rise above the lowest point of such a ray.
 
-    `heights` (B, R) are those of the ends of the rays. The objects that matter come first in their tables.
+    ``heights`` (B, R) are those of the ends of the rays. The objects that matter come first in their tables.
     """
     tops = [table[:, 1] + table[:, 4] for table in (scene.boxes, scene.objects[:, :, 1 + scene.boxes.shape[2] :])]
     batch, length = heights.shape
-    step = max(1024, 4608 // batch) if heights.device.type == "cpu" else length  # what a processor's cache holds
+    step = max(1024, 4608 // batch) if heights.is_cpu else length  # what a processor's cache holds
     for start in range(0, length, step):
         rays = slice(start, start + step)
         lowest = torch.minimum(heights[:, rays].amin(1), origin[:, 1])[:, None]
         boxes, rounds = (int((top > lowest).sum(1).max()) for top in tops)
         if boxes or rounds:
-            yield rays, max(boxes, 1), max(rounds, 1)
+            yield rays, scene.boxes[:, :, : max(boxes, 1)], scene.rounds[:, :, : max(rounds, 1)]
 
 
-def first_hit(scene, directions):
-    """Depth (B, R) of the first surface on each camera ray, and the index (B, R) of its object, 0 for the room."""
+def first_hit(scene: SceneBatch, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the depth (B, R) of the first surface on each camera ray, and its object (B, R), 0 for the room."""
     origin, room = scene.camera_position, scene.objects[:, 3:6, :1]
     inverse = (directions + 1 / FAR).reciprocal_()
     depth = torch.addcmul(inverse.abs() * room, inverse, origin[:, :, None], value=-1).amin(1)
     index = torch.zeros_like(depth, dtype=torch.int64)
     for rays, boxes, rounds in _tiles(scene, origin, origin[:, 1:2] + depth * directions[:, 1]):
-        near, far = intersect(scene.boxes[:, :, :boxes], scene.rounds[:, :, :rounds], origin, directions[:, :, rays])
+        near, far = intersect(boxes, rounds, origin, directions[:, :, rays])
         numbers = torch.arange(1, near.shape[1] + 1, device=near.device, dtype=torch.int32)
-        numbers[boxes:] += scene.boxes.shape[2] - boxes
+        numbers[boxes.shape[2] :] += scene.boxes.shape[2] - boxes.shape[2]
         depth[:, rays], index[:, rays] = _nearest(near, far, depth[:, rays], numbers)
     return depth, index
 
 
-def _nearest(near, far, wall, numbers):
-    """The nearest distance (B, R), and which object is there, 0 where the wall is nearer.
+def _nearest(near: Tensor, far: Tensor, wall: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the nearest distance (B, R), and which object is there, 0 where the wall is nearer.
 
     The number of an object rides in the lowest bits of its distance, so that one minimum finds it.
     """
@@ -149,39 +150,58 @@ def _nearest(near, far, wall, numbers):
     return depth, torch.minimum(keys, wall.view(torch.int32) & ~INDEX_BITS).bitwise_and_(INDEX_BITS)
 
 
-def shadows(scene, position, lamp_angle):
-    """How much of the lamp is hidden, in [0, 1], (B, 1, R), from each `position` (B, 3, R).
+def shadows(scene: SceneBatch, position: Tensor, lamp_angle: Tensor) -> Tensor:
+    """Tell how much of the lamp is hidden, in [0, 1], (B, 1, R), from each ``position`` (B, 3, R).
 
     The longer the way through an object the darker; the further the object from the hit, and the larger the lamp
-    seems (`lamp_angle`, (B, 1, R), radians), the more slowly it gets dark: a shadow is sharp where it begins.
+    seems (``lamp_angle``, (B, 1, R), radians), the more slowly it gets dark: a shadow is sharp where it begins.
     """
     origin = scene.lamp_position
     directions, softness = position - origin[:, :, None], 2 * lamp_angle
     hidden = torch.zeros_like(lamp_angle)
     for rays, boxes, rounds in _tiles(scene, origin, position[:, 1]):
-        near, far = intersect(scene.boxes[:, :, :boxes], scene.rounds[:, :, :rounds], origin, directions[:, :, rays])
+        near, far = intersect(boxes, rounds, origin, directions[:, :, rays])
         leave, soft = far.clamp_max_(1), softness[..., rays]
         blur = torch.addcmul(soft + 2e-3, soft, leave, value=-1)
         hidden[..., rays] = leave.sub_(near).div_(blur).amax(1, keepdim=True)
     return hidden.clamp_(0, 1)
 
 
-@dataclass(frozen=True)
-class Hits:
-    """What each ray meets first; positions and lengths in metres."""
+class Hits(NamedTuple):
+    """What each ray meets first; positions and lengths in metres.
 
-    directions: torch.Tensor  # (B, 3, R), of the rays
-    depth: torch.Tensor  # (B, R), along the optical axis
-    position: torch.Tensor  # (B, 3, R), in the world
-    local: torch.Tensor  # (B, 3, R), in the frame of the object, where its texture is fixed
-    normal: torch.Tensor  # (B, 3, R), in the world
-    material: torch.Tensor  # (B, R) int64, a column of the table of materials
-    surface: torch.Tensor  # (B, R) int64, another number on every smooth surface of every object
-    inset: torch.Tensor  # (B, R), from the border of a picture inwards, negative outside of pictures
+    Parameters
+    ----------
+    directions : Tensor (B, 3, R)
+        Of the rays, in the world.
+    depth : Tensor (B, R)
+        Along the optical axis.
+    position : Tensor (B, 3, R)
+        In the world.
+    local : Tensor (B, 3, R)
+        The position in the frame of the object, where its texture is fixed.
+    normal : Tensor (B, 3, R)
+        Unit vectors in the world.
+    material : Tensor (B, R), int64
+        A column of the table of materials.
+    surface : Tensor (B, R), int64
+        Another number on every smooth surface of every object.
+    inset : Tensor (B, R)
+        From the border of a picture inwards, negative outside of pictures.
+    """
+
+    directions: Tensor
+    depth: Tensor
+    position: Tensor
+    local: Tensor
+    normal: Tensor
+    material: Tensor
+    surface: Tensor
+    inset: Tensor
 
 
-def trace(scene, directions):
-    """Follow camera rays (B, 3, R) to the first surface: `Hits`."""
+def trace(scene: SceneBatch, directions: Tensor) -> Hits:
+    """Follow camera rays (B, 3, R) to the first surface."""
     depth, index = first_hit(scene, directions)
     position = torch.addcmul(scene.camera_position[:, :, None], depth[:, None], directions)
     columns = lookup(scene.objects, index)
@@ -191,23 +211,23 @@ def trace(scene, directions):
     material = torch.where(index == 0, face, index + (NUM_FACES - 1))
     inset, picture = _pictures(scene.pictures, position, material)
     material = torch.where(picture > 0, picture + (NUM_FACES + scene.objects.shape[2] - 2), material)
-    surface = material * NUM_FACES + face
-    return Hits(directions, depth, position, local, _turn(normal, cos, -sin), material, surface, inset)
+    normal, surface = _turn(normal, cos, -sin), material * NUM_FACES + face
+    return Hits(directions, depth, position, local, normal, material, surface, inset)
 
 
-def lookup(table, index):
-    """Columns (B, C, R) of a table (B, C, M) at (B, R)."""
+def lookup(table: Tensor, index: Tensor) -> Tensor:
+    """Read the columns (B, C, R) of a table (B, C, M) at (B, R)."""
     return table.gather(2, index[:, None].expand(-1, table.shape[1], -1))
 
 
-def _turn(vectors, cos, sin):
+def _turn(vectors: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn vectors (B, 3, R) about the vertical."""
     x, y, z = vectors.unbind(1)
     return torch.stack([torch.addcmul(cos * x, sin, z), y, torch.addcmul(cos * z, sin, x, value=-1)], 1)
 
 
-def _normals(unit, is_round, is_ball, facing):
-    """Unit normals (B, 3, R), and face numbers (B, R), of points in units of the half extents.
+def _normals(unit: Tensor, is_round: Tensor, is_ball: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:
+    """Find unit normals (B, 3, R), and face numbers (B, R), of points in units of the half extents.
 
     Each shape is a level set of the largest of three terms: |x|, |y| and |z| for a box; the distance from the axis
     and |y| for a cylinder; the distance from the centre for a ball. A normal keeps the axes of the largest term.
@@ -225,8 +245,8 @@ def _normals(unit, is_round, is_ball, facing):
     return normal, (x + 2 * y + 3 * z).mul_(is_flat).add_(3).round_().long()
 
 
-def _pictures(pictures, position, material):
-    """How far inside a picture each hit lies (B, R), and which picture it is (B, R), counted from 1; 0 for none."""
+def _pictures(pictures: Tensor, position: Tensor, material: Tensor) -> tuple[Tensor, Tensor]:
+    """Find how far inside a picture each hit lies (B, R), and in which one (B, R), counted from 1; 0 for none."""
     face, u, v, half_u, half_v = pictures[..., None].unbind(1)
     x, y, z = position[:, :, None].unbind(1)
     on_wall = material[:, None].to(face.dtype)
@@ -238,8 +258,8 @@ def _pictures(pictures, position, material):
     return inset.amax(1), torch.gt(inset, 0, out=beyond).mul_(numbers).amax(1).long()
 
 
-def boundaries(surface):
-    """Pixels (B, H, W) whose right or lower neighbour belongs to another surface.
+def boundaries(surface: Tensor) -> Tensor:
+    """Mark the pixels (B, H, W) whose right or lower neighbour belongs to another surface by 1, others by 0.
 
     Examples
     --------

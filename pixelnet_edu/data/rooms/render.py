@@ -5,16 +5,18 @@ different numbers: a product of clipped cosine waves, bent and grained by smooth
 stripes, planks, speckles and plain paint are cases of it. One ray through the centre of each pixel gives all of its
 targets; in the picture, a texture fades where it is finer than a pixel.
 
-Shape legend: B scenes, N objects, R rays, C columns of the table of materials, H x W pixels.
+Shapes: B scenes, N objects, R rays, C columns of the table of materials, H x W pixels.
 """
 
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from pixelnet_edu.data.rooms import raycast
-from pixelnet_edu.data.rooms.tables import stack_layouts
+from pixelnet_edu.data import raycast
+from pixelnet_edu.data.rooms.layouts import RoomLayout
+from pixelnet_edu.data.rooms.tables import SceneBatch, stack_layouts
 
 FRAME = 0.04  # metres at the border of a picture that have its dark colour
 NOISE_TILE = 128
@@ -22,20 +24,22 @@ LENS_BLUR = 0.2  # the share of a pixel's light that falls on its neighbours, al
 NOISE_STARTS = 1 << 20  # as many different beginnings of the sensor noise
 
 
-def render(layouts, size, device="cpu"):
+@torch.no_grad()
+def render(layouts: list[RoomLayout], size: tuple[int, int], device: torch.device | str = "cpu") -> dict[str, Tensor]:
     """Render rooms, and what is known about each of their pixels.
 
     Parameters
     ----------
-    layouts : sequence of RoomLayout
+    layouts : list of RoomLayout
         B rooms, rendered together, which is what a GPU is good at.
     size : (int, int)
         Height and width in pixels. The field of view belongs to the shorter side.
     device : str or torch.device
+        Where to render.
 
     Returns
     -------
-    dict of tensors on `device`
+    dict of tensors on that device
         ``image`` (B, 3, H, W) float32 in [0, 1]; ``labels`` (B, H, W) int64; ``normals`` (B, 3, H, W) float32 unit
         vectors in the camera frame; ``edges`` (B, H, W) int64; ``depth`` (B, H, W) float32, metres along the optical
         axis; ``intrinsics`` (B, 4) float32: fx, fy, cx, cy in pixels, the centre of the first pixel at (0, 0).
@@ -47,25 +51,24 @@ def render(layouts, size, device="cpu"):
     >>> scenes["image"].shape, scenes["normals"].shape
     (torch.Size([2, 3, 24, 32]), torch.Size([2, 3, 24, 32]))
     """
-    with torch.no_grad():
-        scene = stack_layouts(layouts, device)
-        hits = raycast.trace(scene, raycast.camera_rays(scene, size))
-        focal, *centre = raycast.pinhole(scene, size)
-        centre = torch.tensor(centre, device=device)
-        return {
-            "image": develop(shade(scene, hits, 1 / focal).unflatten(2, size), scene.sensor),
-            "labels": scene.classes.gather(1, hits.material).unflatten(1, size),
-            "normals": raycast.to_camera(scene, hits.normal).unflatten(2, size),
-            "edges": raycast.boundaries(hits.surface.unflatten(1, size)),
-            "depth": hits.depth.unflatten(1, size),
-            "intrinsics": torch.cat([focal, focal, centre.expand(len(focal), -1)], 1),
-        }
+    scene = stack_layouts(layouts, device)
+    focal = scene.focal_length * min(size)
+    centre = focal.new_tensor([(side - 1) / 2 for side in reversed(size)]).expand(len(focal), -1)
+    hits = raycast.trace(scene, raycast.camera_rays(scene, focal, size))
+    return {
+        "image": develop(shade(scene, hits, 1 / focal).unflatten(2, size), scene.sensor),
+        "labels": scene.classes.gather(1, hits.material).unflatten(1, size),
+        "normals": raycast.to_camera(scene, hits.normal).unflatten(2, size),
+        "edges": raycast.boundaries(hits.surface.unflatten(1, size)),
+        "depth": hits.depth.unflatten(1, size),
+        "intrinsics": torch.cat([focal, focal, centre], 1),
+    }
 
 
-def shade(scene, hits, pixel_angle):
-    """Linear radiance (B, 3, R) that leaves `hits` towards the camera.
+def shade(scene: SceneBatch, hits: raycast.Hits, pixel_angle: Tensor) -> Tensor:
+    """Return the linear radiance (B, 3, R) that leaves ``hits`` towards the camera.
 
-    `pixel_angle` (B, 1) is the width of a pixel in radians: textures finer than that fade.
+    ``pixel_angle`` (B, 1) is the width of a pixel in radians: textures finer than that fade.
     """
     columns = raycast.lookup(scene.materials, hits.material)
     colour, radius = scene.light[:, :3, None], scene.light[:, 3:, None]
@@ -80,31 +83,30 @@ def shade(scene, hits, pixel_angle):
     return torch.addcmul(albedo * light, columns[:, -1:] * power * _sheen(hits, to_light / distance), colour)
 
 
-def _dot(a, b):
-    """Inner products (B, 1, R) of vectors (B, 3, R)."""
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return inner products (B, 1, R) of vectors (B, 3, R)."""
     return (a * b).sum(1, keepdim=True)
 
 
-def _sheen(hits, to_light):
-    """Blinn's highlight (B, 1, R): the cosine between the normal and the halfway vector, to the power of 32."""
-    towards_camera = hits.directions * -_dot(hits.directions, hits.directions).rsqrt_()
-    halfway = towards_camera.add_(to_light)
+def _sheen(hits: raycast.Hits, to_light: Tensor) -> Tensor:
+    """Return Blinn's highlight (B, 1, R): the cosine between the normal and the halfway vector, to the power of 32."""
+    halfway = to_light - hits.directions * _dot(hits.directions, hits.directions).rsqrt_()
     cosine = _dot(hits.normal, halfway).clamp_min_(0) * _dot(halfway, halfway).rsqrt_()
     for _ in range(5):
         cosine = cosine.square_()
     return cosine
 
 
-def _ambient(scene, hits):
-    """Light from all around (B, 3, R), less of it in the corners of the room."""
+def _ambient(scene: SceneBatch, hits: raycast.Hits) -> Tensor:
+    """Return the light from all around (B, 3, R), less of it in the corners of the room."""
     down, up = scene.ambient[:, :, :, None].unbind(1)
     gap = scene.objects[:, 3:6, :1] - hits.position.abs()
     crevice = 1 - (0.5 - 0.5 * hits.normal.abs()) / gap.mul_(5).add_(1).square_()
     return torch.lerp(down, up, 0.5 + 0.5 * hits.normal[:, 1:2]) * crevice.prod(1, keepdim=True)
 
 
-def texture(columns, hits, footprint):
-    """Albedo (B, 3, R) of `hits` of materials `columns` (B, C, R); a pixel is `footprint` (B, 1, R) metres wide."""
+def texture(columns: Tensor, hits: raycast.Hits, footprint: Tensor) -> Tensor:
+    """Return the albedo (B, 3, R) of hits of materials (B, C, R); a pixel is ``footprint`` (B, 1, R) metres wide."""
     light, dark, wave, stretch = columns[:, :12].unflatten(1, (4, 3)).unbind(1)
     sharpness, bend, grain, _ = columns[:, 12:, None].unbind(1)
     noise = smooth_noise(hits.local * stretch)
@@ -116,18 +118,17 @@ def texture(columns, hits, footprint):
     return torch.lerp(dark, light, blend).clamp_min_(0.01)
 
 
-def smooth_noise(point):
-    """Smooth noise (B, 1, R), of period one, at points (B, 3, R), seen along an oblique direction."""
-    x, y, z = point.unbind(1)
-    grid = torch.stack([torch.add(x, y, alpha=0.7), torch.add(z, y, alpha=0.7)], -1)[:, None]
+def smooth_noise(point: Tensor) -> Tensor:
+    """Return smooth noise (B, 1, R), of period one, at points (B, 3, R), seen along an oblique direction."""
+    grid = torch.add(point[:, ::2], point[:, 1:2], alpha=0.7).mT[:, None]
     grid = (grid - grid.floor()).mul_(2).sub_(1)
     tile = _noise_tile(point.device).expand(len(point), -1, -1, -1)
     return F.grid_sample(tile, grid, mode="bilinear", padding_mode="border", align_corners=True)[:, 0]
 
 
 @lru_cache
-def _noise_tile(device):
-    """A tile (1, 1, T + 1, T + 1) of noise between -1 and 1 that repeats without a seam."""
+def _noise_tile(device: torch.device) -> Tensor:
+    """Make a tile (1, 1, T + 1, T + 1) of noise between -1 and 1 that repeats without a seam."""
     white = torch.randn(NOISE_TILE, NOISE_TILE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     cycles = torch.fft.fftfreq(NOISE_TILE, 1 / NOISE_TILE, dtype=torch.float64)
     radius = torch.hypot(cycles[:, None], cycles)
@@ -137,7 +138,7 @@ def _noise_tile(device):
     return F.pad(tile[None, None], (0, 1, 0, 1), mode="circular").to(device)
 
 
-def develop(radiance, sensor):
+def develop(radiance: Tensor, sensor: Tensor) -> Tensor:
     """Turn radiance (B, 3, H, W) into a slightly blurred and noisy picture in [0, 1], as a camera does."""
     exposure, noise, start = sensor[:, :, None, None, None].unbind(1)
     exposed = radiance * exposure
@@ -150,13 +151,12 @@ def develop(radiance, sensor):
     return picture.addcmul_(noise, grain).clamp_(0, 1)
 
 
-def _blur_(picture):
+def _blur_(picture: Tensor) -> None:
     """Mix each pixel of (B, 3, H, W), in place, with its upper and lower neighbour, as a lens does."""
-    neighbours = (picture[..., 2:, :] + picture[..., :-2, :]).mul_(0.5)
-    picture[..., 1:-1, :].lerp_(neighbours, LENS_BLUR)
+    picture[..., 1:-1, :].lerp_((picture[..., 2:, :] + picture[..., :-2, :]).mul_(0.5), LENS_BLUR)
 
 
 @lru_cache(maxsize=4)
-def _sensor_noise(length, device):
-    """Normal deviates, the same on every device; each scene starts to read them at another place."""
+def _sensor_noise(length: int, device: torch.device) -> Tensor:
+    """Draw normal deviates, the same on every device; each scene starts to read them at another place."""
     return torch.randn(length, generator=torch.Generator().manual_seed(1)).to(device)

@@ -1,29 +1,35 @@
 """RoomScenes: random furnished rooms whose class, normal, boundary and depth are exact at every pixel.
 
 They need no download and share one picture between the three tasks of the paper. Scene i of a seed is the same in
-any order, in any process, at any size and with or without a cache. `room_layouts` draws the rooms, `raycast` and
-`room_render` draw the pictures; this module makes a data set of them and keeps it on disk.
+any order, in any process, at any size and with or without a cache. ``room_layouts`` draws the rooms, ``raycast`` and
+``room_render`` draw the pictures; this module makes a data set of them and keeps it on disk.
 
-Shape legend: N scenes, K = 7 classes, H x W pixels.
+Shapes: N scenes, K = 7 classes, H x W pixels.
 """
 
 import math
 import os
 import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pixelnet_edu.data.rooms.layouts import CLASSES, random_layout
+from pixelnet_edu.data.rooms.layouts import CLASSES, RoomLayout, random_layout
 from pixelnet_edu.data.rooms.render import render
 
 RENDERER_VERSION = 1  # part of the name of a cache: raise it when a scene changes
 MAX_DEPTH = 16.0  # metres; no room has a longer diagonal
 SMALLEST_SIDE = 8
 PIXELS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 20}  # rendered together
+# The types of a sample's entries, and how many steps on disk make one unit of an entry that is rounded.
+TYPES = {"image": "f4", "labels": "i8", "normals": "f4", "edges": "i8", "depth": "f4", "intrinsics": "f4"}
+STEPS = {"image": 255, "normals": 32767, "depth": 65535 / MAX_DEPTH}
+COLOURS = "ddcc77 88ccee bbbbbb 332288 117733 ee3377 ee7733"  # of the classes, red, green and blue
 
 
 class RoomScenes(Dataset):
@@ -55,7 +61,7 @@ class RoomScenes(Dataset):
     A sample is a dict:
 
     - ``image`` (3, H, W) float32, RGB in multiples of 1/255;
-    - ``labels`` (H, W) int64 in 0..6, the index in `classes`; void never occurs;
+    - ``labels`` (H, W) int64 in 0..6, the index in ``classes``; void never occurs;
     - ``normals`` (3, H, W) float32 unit vectors in the camera frame: x right, y down, z into the scene, so that a
       wall facing the camera is (0, 0, -1);
     - ``edges`` (H, W) int64: 1 where the right or lower neighbour shows another surface. Surfaces are the floor,
@@ -66,7 +72,7 @@ class RoomScenes(Dataset):
     - ``name`` such as ``"room-000017"``.
 
     Normals are stored with 16 bits a component (an error below 0.01 degrees) and depth in steps of 0.25 mm, with
-    and without a cache, so that both give the same sample. `room_render.render` gives them unrounded.
+    and without a cache, so that both give the same sample. ``room_render.render`` gives them unrounded.
 
     Examples
     --------
@@ -76,52 +82,48 @@ class RoomScenes(Dataset):
     ('room-000004', (3, 48, 64), torch.int64)
     """
 
-    classes = CLASSES
-    num_classes = len(classes)
-    palette = np.array(
-        [
-            (221, 204, 119),
-            (136, 204, 238),
-            (187, 187, 187),
-            (51, 34, 136),
-            (17, 119, 51),
-            (238, 51, 119),
-            (238, 119, 51),
-        ],
-        dtype=np.uint8,
-    )
+    classes: tuple[str, ...] = CLASSES
+    num_classes: int = len(CLASSES)
+    palette: np.ndarray = np.array([*bytes.fromhex(COLOURS)], np.uint8).reshape(num_classes, 3)
 
-    def __init__(self, size=96, num_scenes=1000, seed=0, cache_dir=None, device="cpu"):
+    def __init__(
+        self,
+        size: int | Sequence[int] = 96,
+        num_scenes: int = 1000,
+        seed: int = 0,
+        cache_dir: str | Path | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
         self.size = _checked_size(size)
-        self.num_scenes = _checked_int("num_scenes", num_scenes, smallest=1)
+        self.num_scenes = _checked_int("num_scenes", num_scenes, least=1)
         self.seed = _checked_int("seed", seed)
         self.device = _checked_device(device)
-        self.cache_dir = None if cache_dir is None else _checked_folder(cache_dir)
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
         self._records = None if cache_dir is None else self._open_cache()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.num_scenes
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> dict:
+        """Render one sample, or read it from the cache."""
         return self.__getitems__([index])[0]
 
-    def __getitems__(self, indices):
-        """Samples of several scenes, which a data loader asks for; to render them together is faster."""
-        for index in indices:
-            if not 0 <= index < self.num_scenes:
-                raise IndexError(f"scene {index} is not in 0..{self.num_scenes - 1}; raise num_scenes for more scenes")
+    def __getitems__(self, indices: Sequence[int]) -> list[dict]:
+        """Return samples of several scenes, which a data loader asks for; to render them together is faster."""
+        if outside := [index for index in indices if not 0 <= index < self.num_scenes]:
+            raise IndexError(f"index: found {outside[0]}, expected 0 to {self.num_scenes - 1}; raise num_scenes")
         records = self._rendered(indices) if self._records is None else (self._records[i] for i in indices)
         return [{**unpack(record), "name": f"room-{i:06d}"} for i, record in zip(indices, records, strict=True)]
 
-    def __reduce__(self):
-        """Worker processes map the cache again instead of receiving a copy of it."""
+    def __reduce__(self) -> tuple:
+        """Let worker processes map the cache again instead of receiving a copy of it."""
         return type(self), (self.size, self.num_scenes, self.seed, self.cache_dir, self.device)
 
-    def layout(self, index):
-        """What stands where in scene `index`: a `RoomLayout`, as `room_render.render` takes it."""
+    def layout(self, index: int) -> RoomLayout:
+        """Draw what stands where in scene ``index``, as ``room_render.render`` takes it."""
         return random_layout(self.seed, index)
 
-    def _rendered(self, indices):
+    def _rendered(self, indices: Sequence[int]) -> Iterator[np.void]:
         """Render some scenes, as many together as suits the device, and yield their records."""
         at_once = max(1, PIXELS_AT_ONCE.get(self.device.type, 1 << 18) // math.prod(self.size))
         for start in range(0, len(indices), at_once):
@@ -129,32 +131,35 @@ class RoomScenes(Dataset):
             yield from pack(render([self.layout(i) for i in some], self.size, self.device), self.seed, some)
 
     @property
-    def cache_path(self):
+    def cache_path(self) -> Path:
         """The file that holds this set: its name tells all that the pixels depend on."""
+        if self.cache_dir is None:
+            raise ValueError("cache_dir: found none, expected a folder; give one to keep the scenes on disk")
         height, width = self.size
         return self.cache_dir / f"rooms-v{RENDERER_VERSION}-{height}x{width}-seed{self.seed}-{self.num_scenes}.npy"
 
-    def _open_cache(self):
+    def _open_cache(self) -> np.ndarray | None:
         """Map the cache into memory; render it first if it is not there, cut short, or not what its name says."""
-        records = self._read_cache()
-        if records is None:
+        try:
+            self.cache_path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            where = f"cache_dir: found {self.cache_dir}"
+            raise ValueError(f"{where}, expected a folder ({error.strerror}); name another") from None
+        if self._read_cache() is None:
             self._write_cache()
-            records = self._read_cache()
-        return records
+        return self._read_cache()
 
-    def _read_cache(self):
-        """The records on disk, or None if they are not these scenes."""
+    def _read_cache(self) -> np.ndarray | None:
+        """Return the records on disk, or None if they are not these scenes."""
         try:
             records = np.load(self.cache_path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        if records.dtype != record_dtype(self.size) or records.shape != (self.num_scenes,):
-            return None
-        ends = records[[0, -1]]
-        expected = [(self.seed, RENDERER_VERSION, i) for i in (0, self.num_scenes - 1)]
-        return records if ends["key"].tolist() == [list(key) for key in expected] else None
+        ends = [[self.seed, RENDERER_VERSION, index] for index in (0, self.num_scenes - 1)]
+        same_form = records.dtype == record_dtype(self.size) and records.shape == (self.num_scenes,)
+        return records if same_form and records["key"][[0, -1]].tolist() == ends else None
 
-    def _write_cache(self):
+    def _write_cache(self) -> None:
         """Render every scene into a file beside the cache, then give it its name in one step."""
         temporary = self.cache_path.with_suffix(f".{uuid.uuid4().hex}.part")
         try:
@@ -163,8 +168,8 @@ class RoomScenes(Dataset):
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _write_records(self, path):
-        """Render every scene into the file at `path`."""
+    def _write_records(self, path: Path) -> None:
+        """Render every scene into the file at ``path``."""
         records = np.lib.format.open_memmap(path, "w+", record_dtype(self.size), (self.num_scenes,))
         scenes = self._rendered(range(self.num_scenes))
         for index, record in enumerate(tqdm(scenes, "rendering rooms", self.num_scenes, unit="scene", delay=1)):
@@ -172,79 +177,60 @@ class RoomScenes(Dataset):
         records.flush()
 
 
-def record_dtype(size):
-    """How one scene lies on disk: 13 bytes a pixel."""
-    height, width = size
-    return np.dtype(
-        [
-            ("intrinsics", "<f4", (4,)),
-            ("normals", "<i2", (3, height, width)),
-            ("depth", "<u2", (height, width)),
-            ("image", "u1", (3, height, width)),
-            ("labels", "u1", (height, width)),
-            ("edges", "u1", (height, width)),
-            ("key", "<i8", (3,)),  # seed, version of the renderer, index; last, so that a cut is seen
-        ]
-    )
+def record_dtype(size: tuple[int, ...]) -> np.dtype:
+    """Tell how one scene of (height, width) lies on disk: 13 bytes a pixel.
+
+    Examples
+    --------
+    >>> record_dtype((10, 20)).itemsize - 13 * 10 * 20
+    40
+    """
+    wide = [("intrinsics", "<f4", 4), ("normals", "<i2", (3, *size)), ("depth", "<u2", size)]
+    narrow = [("image", "u1", (3, *size)), ("labels", "u1", size), ("edges", "u1", size)]
+    return np.dtype([*wide, *narrow, ("key", "<i8", 3)])  # seed, version, index; last, so that a cut is seen
 
 
-def pack(scenes, seed, indices):
-    """Round what `room_render.render` returns into records."""
-    height, width = scenes["labels"].shape[1:]
-    records = np.empty(len(indices), record_dtype((height, width)))
+def pack(scenes: dict[str, Tensor], seed: int, indices: Sequence[int]) -> np.ndarray:
+    """Round what ``room_render.render`` returns into records."""
+    records = np.empty(len(indices), record_dtype(scenes["labels"].shape[1:]))
     records["key"] = [(seed, RENDERER_VERSION, index) for index in indices]
-    scales = {"image": 255, "normals": 32767, "depth": 65535 / MAX_DEPTH}
-    for name in ("intrinsics", "normals", "depth", "image", "labels", "edges"):
-        values = scenes[name] * scales[name] if name in scales else scenes[name]
-        records[name] = values.round_().cpu().numpy() if name in scales else values.cpu().numpy()
+    rounded = {name: (scenes[name] * steps).round_() for name, steps in STEPS.items()}
+    for name, values in (scenes | rounded).items():
+        records[name] = values.cpu().numpy()
     return records
 
 
-def unpack(record):
-    """The tensors of a record."""
-    normals = torch.from_numpy(record["normals"].astype(np.float32))
-    return {
-        "image": torch.from_numpy(record["image"].astype(np.float32)).div_(255),
-        "labels": torch.from_numpy(record["labels"].astype(np.int64)),
-        "normals": normals.mul_(normals.square().sum(0).rsqrt_()),
-        "edges": torch.from_numpy(record["edges"].astype(np.int64)),
-        "depth": torch.from_numpy(record["depth"].astype(np.float32)).mul_(MAX_DEPTH / 65535),
-        "intrinsics": torch.from_numpy(record["intrinsics"].astype(np.float32)),
-    }
+def unpack(record: np.void) -> dict[str, Tensor]:
+    """Return the tensors of a record."""
+    sample = {name: torch.from_numpy(record[name].astype(dtype)) for name, dtype in TYPES.items()}
+    sample["image"].div_(STEPS["image"])
+    sample["normals"].mul_(sample["normals"].square().sum(0).rsqrt_())
+    sample["depth"].mul_(1 / STEPS["depth"])
+    return sample
 
 
-def _checked_int(name, value, smallest=None):
-    """An integer that is large enough."""
+def _checked_int(name: str, value: object, least: float = -math.inf) -> int:
+    """Return an int that is large enough."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; give an int")
-    if smallest is not None and value < smallest:
-        raise ValueError(f"{name} is {value}; give an int of at least {smallest}")
+        raise TypeError(f"{name}: found {value!r}, a {type(value).__name__}, expected an int; convert with int()")
+    if value < least:
+        raise ValueError(f"{name}: found {value}, expected at least {least}; give a larger number")
     return int(value)
 
 
-def _checked_size(size):
-    """Height and width."""
-    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
+def _checked_size(size: int | Sequence[int]) -> tuple[int, int]:
+    """Return height and width."""
+    sides = size if isinstance(size, list | tuple) else (size, size)
     if len(sides) != 2:
-        raise ValueError(f"size is {size!r} with {len(sides)} numbers; give one side or (height, width)")
-    return tuple(_checked_int("size", side, smallest=SMALLEST_SIDE) for side in sides)
+        raise ValueError(f"size: found {size!r}, expected one side or (height, width); give one or two numbers")
+    return _checked_int("size", sides[0], SMALLEST_SIDE), _checked_int("size", sides[1], SMALLEST_SIDE)
 
 
-def _checked_folder(cache_dir):
-    """A folder that exists or can be made."""
-    cache_dir = Path(cache_dir)
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"cache_dir is {str(cache_dir)!r}, which is no folder ({error.strerror}); name one") from None
-    return cache_dir
-
-
-def _checked_device(device):
-    """A device that this machine has."""
+def _checked_device(device: str | torch.device) -> torch.device:
+    """Return a device that this machine has."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"device is {device!r}, which is not usable here ({reason}); give 'cpu'") from None
+        raise ValueError(f"device: found {device!r}, expected one that works here ({reason}); give 'cpu'") from None
     return torch.device(device)

@@ -1,94 +1,98 @@
 """Layouts of rooms as tensors for ray casting.
 
-Shape legend: B scenes, N objects (boxes, then round ones: cylinders and balls), P pictures, M materials, C columns.
+Shapes: B scenes, N objects (boxes, then round ones: cylinders and balls), P pictures, M materials, C columns.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from pixelnet_edu.data.rooms.layouts import (
-    BALL,
-    BOX,
-    CYLINDER,
-    FACE_CLASSES,
-    GEOMETRY_COLUMNS,
-    PICTURE,
-    PICTURE_COLUMNS,
-)
+from pixelnet_edu.data.rooms.layouts import BOX, FACE_CLASSES, MATERIAL_COLUMNS, PICTURE, RoomLayout
 
-NOWHERE = np.array([0, -1e3, 0, 1, 1, 1, 1, 0], np.float32)  # an object far below every room
+NOWHERE = np.array([0, -1e3, 0, 1, 1, 1, 1, 0, 0, 0, 1], np.float32)  # an object far below every room
 NO_WALL = np.array([-1, 0, 0, 0, 0], np.float32)
 ENDLESS = 1e3  # the half height of the slab that a ball doesn't need
 
 
-@dataclass(frozen=True)
-class SceneBatch:
+class SceneBatch(NamedTuple):
     """Layouts padded to equal numbers; tables have one column an object, so that rays take the last axis.
 
     Boxes are sorted by the height of their tops, the highest first, and so are round objects.
+
+    Parameters
+    ----------
+    boxes : Tensor (B, 8, N boxes)
+        Centre, half extents, cosine and sine of the turn about the vertical.
+    rounds : Tensor (B, 6, N round)
+        Centre, radius, half height, is ball.
+    objects : Tensor (B, 11, 1 + N)
+        Centre, half extents, cosine, sine, is round, is ball, facing: 1 outwards; first the room, whose faces have -1.
+    pictures : Tensor (B, 5, P)
+        Face of the room, centre along the wall and in height, half extents.
+    materials : Tensor (B, C, M)
+        Of the faces of the room, the objects, the pictures.
+    classes : Tensor (B, M), int64
+        The class of each material.
+    camera_position, camera_rotation, focal_length, lamp_position, light, ambient, sensor : Tensor (B, ...)
+        As in `RoomLayout`.
     """
 
-    boxes: torch.Tensor  # (B, 8, N boxes): centre, half extents, cosine and sine of the turn about the vertical
-    rounds: torch.Tensor  # (B, 6, N round): centre, radius, half height, is ball
-    objects: torch.Tensor  # (B, 11, 1 + N): centre, half extents, cos, sin, is round, is ball, facing; first the room
-    pictures: torch.Tensor  # (B, 5, P): face, centre along the wall and in height, half extents
-    materials: torch.Tensor  # (B, C, M): of the faces of the room, the objects, the pictures
-    classes: torch.Tensor  # (B, M): class of each material slot
-    camera_position: torch.Tensor  # (B, 3)
-    camera_rotation: torch.Tensor  # (B, 3, 3): rows are the camera's right, down and forward in the world
-    focal_length: torch.Tensor  # (B, 1), in units of the shorter side of the image
-    lamp_position: torch.Tensor  # (B, 3)
-    light: torch.Tensor  # (B, 4): colour, radius
-    ambient: torch.Tensor  # (B, 2, 3): light on a surface that faces down, and up
-    sensor: torch.Tensor  # (B, 3): exposure, noise, where the noise starts in its table
+    boxes: Tensor
+    rounds: Tensor
+    objects: Tensor
+    pictures: Tensor
+    materials: Tensor
+    classes: Tensor
+    camera_position: Tensor
+    camera_rotation: Tensor
+    focal_length: Tensor
+    lamp_position: Tensor
+    light: Tensor
+    ambient: Tensor
+    sensor: Tensor
 
 
-def stack_layouts(layouts, device="cpu"):
-    """Stack B layouts into one `SceneBatch` on `device`."""
-    boxes = _padded([_sorted(layout.boxes) for layout in layouts], NOWHERE)
-    rounds = _padded([_sorted(_round_rows(layout)) for layout in layouts], NOWHERE)
-    rounds, is_ball = rounds[:, :, :-1], rounds[:, :, -1]
+def stack_layouts(layouts: list[RoomLayout], device: torch.device | str = "cpu") -> SceneBatch:
+    """Stack B layouts on a device.
+
+    Examples
+    --------
+    >>> from pixelnet_edu.data.room_layouts import random_layout
+    >>> stack_layouts([random_layout(seed=0, index=i) for i in range(2)]).camera_rotation.shape
+    torch.Size([2, 3, 3])
+    """
+    boxes = _padded([_by_height(layout.boxes) for layout in layouts], NOWHERE)
+    rounds = _padded([_by_height(np.concatenate([layout.cylinders, layout.balls])) for layout in layouts], NOWHERE)
     pictures = _padded([layout.pictures for layout in layouts], NO_WALL)
-    objects = np.concatenate([boxes, rounds], 1)
+    objects, materials = np.split(np.concatenate([boxes, rounds], 1), [-MATERIAL_COLUMNS], 2)
+    rooms = np.array([[(0, 0, 0, *layout.room, 1, 0, 0, 0, -1)] for layout in layouts], np.float32)
     tables = {
-        "boxes": boxes[:, :, :GEOMETRY_COLUMNS],
-        "rounds": _round_table(rounds, is_ball),
-        "objects": _object_table(layouts, objects, is_ball),
-        "pictures": pictures[:, :, :PICTURE_COLUMNS],
-        "materials": np.concatenate(
-            [_stack(layouts, "faces"), objects[:, :, GEOMETRY_COLUMNS:], pictures[:, :, PICTURE_COLUMNS:]], 1
-        ),
+        "boxes": boxes[:, :, :8],
+        "rounds": np.dstack([rounds[:, :, :4], rounds[:, :, 4] + ENDLESS * rounds[:, :, 9], rounds[:, :, 9]]),
+        "objects": np.concatenate([rooms, objects], 1),
+        "pictures": pictures[:, :, :-MATERIAL_COLUMNS],
+        "materials": np.concatenate([_stack(layouts, "faces"), materials, pictures[:, :, -MATERIAL_COLUMNS:]], 1),
     }
     arrays = {name: np.ascontiguousarray(table.transpose(0, 2, 1)) for name, table in tables.items()}
-    arrays["classes"] = _class_table(is_ball, boxes.shape[1], pictures.shape[1])
-    names = ("camera_position", "camera_rotation", "focal_length", "lamp_position", "light", "ambient", "sensor")
-    arrays.update({name: _stack(layouts, name) for name in names})
+    arrays["classes"] = _class_table(objects, pictures.shape[1])
+    arrays |= {name: _stack(layouts, name) for name in SceneBatch._fields if name not in arrays}
     return SceneBatch(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 
-def _stack(layouts, name):
-    """One array of all layouts."""
+def _stack(layouts: list[RoomLayout], name: str) -> np.ndarray:
+    """Make one array of what all layouts have by this name."""
     return np.array([getattr(layout, name) for layout in layouts])
 
 
-def _round_rows(layout):
-    """Cylinders and balls in one table, with one more column: is ball."""
-    num_cylinders, num_columns = layout.cylinders.shape
-    rows = np.ones((num_cylinders + len(layout.balls), num_columns + 1), np.float32)
-    rows[:num_cylinders, :-1], rows[num_cylinders:, :-1] = layout.cylinders, layout.balls
-    rows[:num_cylinders, -1] = 0
-    return rows
-
-
-def _sorted(table):
-    """Rows by the height of their tops, the highest first."""
+def _by_height(table: np.ndarray) -> np.ndarray:
+    """Sort rows by the height of their tops, the highest first."""
     return table[np.argsort(-table[:, 1] - table[:, 4], kind="stable")]
 
 
-def _padded(tables, filler):
-    """Stack (n, C) tables into (B, n_max, C), never empty; rows that are missing start with `filler`."""
+def _padded(tables: list[np.ndarray], filler: np.ndarray) -> np.ndarray:
+    """Stack (n, C) tables into (B, n_max, C), never empty; rows that are missing start with ``filler``."""
     padded = np.zeros((len(tables), max(1, *map(len, tables)), tables[0].shape[1]), np.float32)
     padded[:, :, : len(filler)] = filler
     for rows, table in zip(padded, tables, strict=True):
@@ -96,30 +100,7 @@ def _padded(tables, filler):
     return padded
 
 
-def _round_table(rounds, is_ball):
-    """Columns for intersections (B, N round, 6)."""
-    table = rounds[:, :, (0, 1, 2, 3, 4, 4)]
-    table[:, :, 4] += ENDLESS * is_ball
-    table[:, :, 5] = is_ball
-    return table
-
-
-def _object_table(layouts, objects, is_ball):
-    """What a hit needs to know of its object (B, 1 + N, 11): geometry, is round, is ball, facing (room: -1)."""
-    num_rounds = is_ball.shape[1]
-    table = np.zeros((len(layouts), 1 + objects.shape[1], GEOMETRY_COLUMNS + 3), np.float32)
-    table[:, 0, 3:6] = _stack(layouts, "room")
-    table[:, 0, (6, 10)] = (1, -1)
-    table[:, 1:, :GEOMETRY_COLUMNS] = objects[:, :, :GEOMETRY_COLUMNS]
-    table[:, 1:, 10] = 1
-    table[:, -num_rounds:, 8] = 1
-    table[:, -num_rounds:, 9] = is_ball
-    return table
-
-
-def _class_table(is_ball, num_boxes, num_pictures):
-    """Class of each material slot (B, M)."""
-    batch = len(is_ball)
-    rounds = np.where(is_ball, BALL, CYLINDER)
-    parts = (FACE_CLASSES, [BOX] * num_boxes, rounds, [PICTURE] * num_pictures)
-    return np.concatenate([np.broadcast_to(part, (batch, np.shape(part)[-1])) for part in parts], 1)
+def _class_table(objects: np.ndarray, num_pictures: int) -> np.ndarray:
+    """List the class of each material (B, M); that of an object is BOX, and one more if round, and if a ball."""
+    classes = BOX + objects[:, :, 8:10].sum(2).astype(np.int64)
+    return np.array([[*FACE_CLASSES, *row, *[PICTURE] * num_pictures] for row in classes])

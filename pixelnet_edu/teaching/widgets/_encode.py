@@ -5,24 +5,30 @@ Shapes: H x W pixels.
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
+from torch import Tensor
 
 from pixelnet_edu import VOID
 
 _PNG_LIMIT = 64_000
 
+Pixels = Tensor | ArrayLike
 
-def to_array(value, name, shape):
-    """Return `value` (a tensor or an array) as an array after a check of its shape.
+
+def to_array(value: Pixels, name: str, shape: Sequence[int | None]) -> np.ndarray:
+    """Return ``value`` as an array after a check of its shape.
 
     Parameters
     ----------
-    value : torch.Tensor or numpy.ndarray or sequence
+    value : Tensor, array or nested sequence
+        Numbers on any device.
     name : str
         The argument's name, for the error.
-    shape : tuple of (int or None)
+    shape : sequence of (int or None)
         The expected shape; None stands for any size of at least 1.
 
     Raises
@@ -35,17 +41,15 @@ def to_array(value, name, shape):
     >>> to_array([[1, 2], [3, 4]], "labels", (None, 2)).shape
     (2, 2)
     """
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    fits = array.ndim == len(shape) and all(
-        found == size or (size is None and found > 0) for found, size in zip(array.shape, shape, strict=False)
-    )
-    if not fits:
+    array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    sides = zip(array.shape, shape, strict=False)
+    if array.ndim != len(shape) or not all(found == size or (size is None and found > 0) for found, size in sides):
         expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise ValueError(f"{name}: found shape {array.shape}, expected {expected}; pass one picture, no batch")
     return array
 
 
-def picture_url(image, name="image"):
+def picture_url(image: Pixels, name: str = "image") -> str:
     """Return a (3, H, W) picture in [0, 1] as a data URL: PNG, or JPEG where PNG would weigh over 64 kB.
 
     Examples
@@ -54,27 +58,25 @@ def picture_url(image, name="image"):
     'data:image/png;base64,'
     """
     array = to_array(image, name, (3, None, None)).astype(np.float64)
-    if not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            f"{name}: found values from {array.min():g} to {array.max():g}, expected [0, 1]; "
-            "divide 8-bit pictures by 255"
-        )
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"{name}: found values from {low:g} to {high:g}, expected [0, 1]; divide 8-bit values by 255")
     picture = Image.fromarray((array.transpose(1, 2, 0) * 255).round().astype(np.uint8))
-    data = _file_bytes(picture, format="PNG", optimize=True)
-    if len(data) <= _PNG_LIMIT:
-        return "data:image/png;base64," + base64.b64encode(data).decode()
-    data = _file_bytes(picture, format="JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+    data, kind = _file_bytes(picture, "png", optimize=True), "png"
+    if len(data) > _PNG_LIMIT:
+        data, kind = _file_bytes(picture, "jpeg", quality=88), "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _file_bytes(picture, **options):
+def _file_bytes(picture: Image.Image, format: str, **options: int) -> bytes:
+    """Return what a file of that format would hold."""
     buffer = io.BytesIO()
-    picture.save(buffer, **options)
+    picture.save(buffer, format, **options)
     return buffer.getvalue()
 
 
-def index_bytes(values, name, count, shape=(None, None)):
-    """Return an (H, W) map of indices below `count` (or 255, void) as base64 of one byte a pixel.
+def index_bytes(values: Pixels, name: str, count: int, shape: Sequence[int | None] = (None, None)) -> str:
+    """Return an (H, W) map of indices below ``count`` (or 255, void) as base64 of one byte a pixel.
 
     Examples
     --------
@@ -89,7 +91,7 @@ def index_bytes(values, name, count, shape=(None, None)):
     return base64.b64encode(array.astype(np.uint8).tobytes()).decode()
 
 
-def normal_bytes(normals, name, shape):
+def normal_bytes(normals: Pixels, name: str, shape: Sequence[int | None]) -> str:
     """Return (3, H, W) unit normals (or zeros) as base64 of signed bytes, 127 for length 1.
 
     Examples
@@ -106,7 +108,7 @@ def normal_bytes(normals, name, shape):
     return base64.b64encode((array * 127).round().astype(np.int8).tobytes()).decode()
 
 
-def class_names(names, name):
+def class_names(names: Sequence, name: str) -> list[str]:
     """Return the names as a list of strings, and refuse a single string or none at all.
 
     Examples
@@ -115,5 +117,5 @@ def class_names(names, name):
     ['floor', 'wall']
     """
     if isinstance(names, str) or len(names) == 0:
-        raise ValueError(f"{name}: found {names!r}, expected a list of at least one name")
+        raise ValueError(f"{name}: found {names!r}, expected a list of at least one name; put a single name in a list")
     return [str(entry) for entry in names]

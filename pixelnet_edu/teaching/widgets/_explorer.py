@@ -9,7 +9,7 @@ _FOLDER = Path(__file__).parent
 STATE_LIMIT = 150_000
 
 
-def source(name):
+def source(name: str) -> str:
     """Return the shared file and the explorer's own as one text.
 
     Examples
@@ -31,28 +31,26 @@ class Explorer(anywidget.AnyWidget):
         If the state that the notebook stores weighs more than 150 kB.
     """
 
-    summary = ""
+    summary: str = ""
 
-    def __init__(self, **state):
+    def __init__(self, **state: object) -> None:
         super().__init__(**state)
         weight = sum(len(str(self.get_state(key))) for key in (*state, "_esm", "_css"))
         if weight > STATE_LIMIT:
-            raise ValueError(
-                f"{type(self).__name__}: found {weight:,} bytes of state, expected at most {STATE_LIMIT:,}; "
-                "pass a smaller picture"
-            )
+            found = f"{type(self).__name__}: found {weight:,} bytes of state"
+            raise ValueError(f"{found}, expected at most {STATE_LIMIT:,}; pass a smaller picture")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.summary})"
 
 
 class PictureExplorer(Explorer):
-    """An explorer that shows a picture of H x W pixels; `size` is [H, W]."""
+    """An explorer that shows a picture of H x W pixels; ``size`` is [H, W]."""
 
     size = traitlets.List().tag(sync=True)
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The picture's width and height, for the repr."""
         height, width = self.size
         return f"{width} x {height} pixels"

@@ -1,8 +1,15 @@
-"""Sparse prediction by hand: the four cells of a level that share a point."""
+"""Sparse prediction by hand: the four cells of a level that share a point.
+
+Shapes: H x W pixels.
+"""
+
+from collections.abc import Sequence
 
 import traitlets
 
-from ._encode import class_names, picture_url, to_array
+from pixelnet_edu.geometry import Level
+
+from ._encode import Pixels, class_names, picture_url, to_array
 from ._explorer import PictureExplorer, source
 
 
@@ -14,17 +21,18 @@ class CellExplorer(PictureExplorer):
 
     Parameters
     ----------
-    image : tensor of shape (3, H, W)
+    image : Tensor or array (3, H, W)
         RGB in [0, 1].
     levels : sequence of Level
-        Each with `channels`, `stride` (pixels) and `offset` (pixels).
+        Each with ``channels``, ``stride`` (pixels) and ``offset`` (pixels).
     names : sequence of str, optional
-        What to call the levels; by default their own `name`, or else "level 1", "level 2", ...
+        What to call the levels; by default their own ``name``, or else "level 1", "level 2", ...
 
     Raises
     ------
     ValueError
-        If there is no level, or not one name for each level.
+        If there is no level, one with a stride below 1, or not one name for each level; for another shape of the image
+        or values out of range; or if the state would be too large.
 
     Examples
     --------
@@ -40,7 +48,7 @@ class CellExplorer(PictureExplorer):
     image = traitlets.Unicode().tag(sync=True)
     levels = traitlets.List().tag(sync=True)
 
-    def __init__(self, image, levels, names=None):
+    def __init__(self, image: Pixels, levels: Sequence[Level], names: Sequence[str] | None = None) -> None:
         levels = list(levels)
         if not levels:
             raise ValueError("levels: found none, expected at least one Level(channels, stride, offset)")
@@ -54,11 +62,13 @@ class CellExplorer(PictureExplorer):
         )
 
 
-def _own_names(levels):
+def _own_names(levels: Sequence[Level]) -> list[str]:
+    """Name levels as they name themselves, or by number."""
     return [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
 
 
-def _state(level, name):
+def _state(level: Level, name: str) -> dict[str, str | int | float]:
+    """Return the level as the browser reads it."""
     if not level.stride >= 1:
         raise ValueError(f"levels: found stride {level.stride} in {name}, expected at least 1")
     channels, stride, offset = int(level.channels), int(level.stride), float(level.offset)

@@ -1,10 +1,15 @@
-"""One picture as three problems: what a predictor must answer at a pixel."""
+"""One picture as three problems: what a predictor must answer at a pixel.
+
+Shapes: H x W pixels, K classes.
+"""
+
+from collections.abc import Iterable, Sequence
 
 import traitlets
 
 from pixelnet_edu.teaching.palette import hex_colors
 
-from ._encode import class_names, index_bytes, normal_bytes, picture_url, to_array
+from ._encode import Pixels, class_names, index_bytes, normal_bytes, picture_url, to_array
 from ._explorer import PictureExplorer, source
 
 
@@ -13,13 +18,13 @@ class LabelProbe(PictureExplorer):
 
     Parameters
     ----------
-    image : tensor of shape (3, H, W)
+    image : Tensor or array (3, H, W)
         RGB in [0, 1].
-    labels : tensor of shape (H, W)
+    labels : Tensor or array (H, W)
         Class indices below K; 255 is void.
-    normals : tensor of shape (3, H, W)
+    normals : Tensor or array (3, H, W)
         Unit normals (x right, y down, z into the scene); zeros where unknown. Kept with 7 bits a number.
-    edges : tensor of shape (H, W)
+    edges : Tensor or array (H, W)
         1 on an edge, 0 elsewhere; 255 is void.
     classes : sequence of str
         The names of the K classes.
@@ -50,7 +55,9 @@ class LabelProbe(PictureExplorer):
     classes = traitlets.List().tag(sync=True)
     palette = traitlets.List().tag(sync=True)
 
-    def __init__(self, image, labels, normals, edges, classes, palette):
+    def __init__(
+        self, image: Pixels, labels: Pixels, normals: Pixels, edges: Pixels, classes: Sequence[str], palette: Iterable
+    ) -> None:
         size = to_array(image, "image", (3, None, None)).shape[1:]
         classes = class_names(classes, "classes")
         super().__init__(

@@ -1,8 +1,8 @@
 """A quiz that a page marks by itself: question, options, and why the answer is right."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import traitlets
 
@@ -37,11 +37,11 @@ class Question:
     """
 
     prompt: str
-    options: tuple
-    answer: str | Real
+    options: Sequence[str | float]
+    answer: str | float
     why: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("prompt", "why"):
             if not str(getattr(self, name)).strip():
                 raise ValueError(f"{name}: found no text, expected a sentence")
@@ -51,21 +51,23 @@ class Question:
         if not any(_same(option, self.answer) for option in self.options):
             raise ValueError(f"answer: found {self.answer!r}, expected one of the options {list(self.options)}")
 
-    def state(self):
+    def state(self) -> dict[str, str | int | list[str]]:
         """Return the question as the browser reads it: texts, and the answer as an index."""
         answer = next(index for index, option in enumerate(self.options) if _same(option, self.answer))
         options = [_show(option) for option in self.options]
         return {"prompt": self.prompt, "options": options, "answer": answer, "why": self.why}
 
 
-def _show(option):
+def _show(option: str | float) -> str:
+    """Write an option as the page shows it."""
     if isinstance(option, str | bool):
         return str(option)
     text = f"{option:,}" if isinstance(option, int) else f"{option:.6g}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _same(option, answer):
+def _same(option: str | float, answer: str | float) -> bool:
+    """Tell whether an option is the answer; numbers may differ by rounding."""
     if isinstance(option, str | bool) or isinstance(answer, str | bool):
         return type(option) is type(answer) and option == answer
     return math.isclose(option, answer, rel_tol=1e-9)
@@ -76,7 +78,8 @@ class Quiz(Explorer):
 
     Parameters
     ----------
-    questions : sequence of Question
+    questions : iterable of Question
+        At least one, in the order of the page.
     title : str
         Names the quiz on the page and for screen readers.
 
@@ -98,7 +101,7 @@ class Quiz(Explorer):
     title = traitlets.Unicode().tag(sync=True)
     questions = traitlets.List().tag(sync=True)
 
-    def __init__(self, questions, title="Check yourself"):
+    def __init__(self, questions: Iterable[Question], title: str = "Check yourself") -> None:
         questions = list(questions)
         if not questions:
             raise ValueError("questions: found none, expected at least one Question")
@@ -108,7 +111,7 @@ class Quiz(Explorer):
         super().__init__(title=title, questions=[question.state() for question in questions])
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The number of questions, for the repr."""
         count = len(self.questions)
         return f"{count} question{'' if count == 1 else 's'}"

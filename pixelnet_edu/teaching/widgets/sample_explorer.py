@@ -1,10 +1,16 @@
-"""Stratified sampling by hand: draw pixels and count how often a class is missed."""
+"""Stratified sampling by hand: draw pixels and count how often a class is missed.
 
+Shapes: H x W pixels, K classes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 import traitlets
 
 from pixelnet_edu.teaching.palette import hex_colors
 
-from ._encode import VOID, class_names, index_bytes, to_array
+from ._encode import VOID, Pixels, class_names, index_bytes, to_array
 from ._explorer import PictureExplorer, source
 
 
@@ -15,7 +21,7 @@ class SampleExplorer(PictureExplorer):
 
     Parameters
     ----------
-    labels : tensor of shape (H, W)
+    labels : Tensor or array (H, W)
         Class indices below K; 255 is void and never drawn.
     names : sequence of str
         The names of the K classes.
@@ -43,7 +49,9 @@ class SampleExplorer(PictureExplorer):
     palette = traitlets.List().tag(sync=True)
     counts = traitlets.List().tag(sync=True)
 
-    def __init__(self, labels, names, palette, counts=(10, 5, 2)):
+    def __init__(
+        self, labels: Pixels, names: Sequence[str], palette: Iterable, counts: Sequence[int] = (10, 5, 2)
+    ) -> None:
         array = to_array(labels, "labels", (None, None))
         names = class_names(names, "names")
         encoded = index_bytes(array, "labels", len(names))
@@ -58,7 +66,8 @@ class SampleExplorer(PictureExplorer):
         )
 
 
-def _checked_counts(counts, array, names):
+def _checked_counts(counts: Sequence[int], array: np.ndarray, names: list[str]) -> list[int]:
+    """Return one count for each class, none of them beyond the class's pixels."""
     counts = [int(count) for count in counts]
     if len(counts) != len(names):
         raise ValueError(f"counts: found {len(counts)}, expected one for each of {len(names)} classes")

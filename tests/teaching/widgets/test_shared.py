@@ -104,7 +104,10 @@ def test_heavy_pictures_become_jpeg():
             lambda: _encode.picture_url(torch.zeros(1, 3, 4, 4)),
             r"image: found shape \(1, 3, 4, 4\), expected \(3, any, any\)",
         ),
-        (lambda: _encode.picture_url(torch.full((3, 4, 4), 255.0)), r"image: found values from 255 to 255.*divide"),
+        (
+            lambda: _encode.picture_url(torch.full((3, 4, 4), 255.0)),
+            r"image: found values from 255 to 255, expected \[0, 1\]; divide",
+        ),
         (lambda: _encode.picture_url(torch.full((3, 4, 4), float("nan"))), "image: found values"),
         (
             lambda: _encode.index_bytes([[0, 9]], "labels", 3),
@@ -115,7 +118,7 @@ def test_heavy_pictures_become_jpeg():
             lambda: _encode.normal_bytes([[[0.0]], [[0.0]], [[2.0]]], "normals", (3, 1, 1)),
             "normals: found length 2, expected 1",
         ),
-        (lambda: _encode.class_names("wall", "names"), "names: found 'wall', expected a list"),
+        (lambda: _encode.class_names("wall", "names"), "names: found 'wall', expected a list of .*; put"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

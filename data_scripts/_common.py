@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.download.fetching import fetch, free_disk
-from pixelnet_edu.data.reading import write_picture
 from pixelnet_edu.data.download.sources import SOURCES, readable_size
+from pixelnet_edu.data.reading import write_picture
 from pixelnet_edu.training.evaluation import Task, target_of
 from pixelnet_edu.training.runs import tile
 

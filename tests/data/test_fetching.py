@@ -14,6 +14,7 @@ import pytest
 from serving import Loopback, pack, served, start_server
 
 from pixelnet_edu.data.bsds import BSDS500
+from pixelnet_edu.data.download import fetching
 from pixelnet_edu.data.download.fetching import fetch, unpack
 from pixelnet_edu.data.download.sources import SOURCES
 

@@ -9,7 +9,7 @@ import pytest
 import pixelnet_edu
 from pixelnet_edu.data import sources
 from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.data.sources import SOURCES, read_sources, readable_size
+from pixelnet_edu.data.download.sources import SOURCES, read_sources, readable_size
 
 PACKAGE = Path(pixelnet_edu.__file__).parent
 TABLE = Path(sources.__file__).with_name("sources.toml")

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelnet_edu.data import raycast
+from pixelnet_edu.data.rooms import raycast
 from pixelnet_edu.data.rooms.layouts import RoomLayout
 from pixelnet_edu.data.rooms.tables import SceneBatch, stack_layouts
 

@@ -59,7 +59,7 @@ def stack_layouts(layouts: list[RoomLayout], device: torch.device | str = "cpu")
 
     Examples
     --------
-    >>> from pixelnet_edu.data.room_layouts import random_layout
+    >>> from pixelnet_edu.data.rooms.layouts import random_layout
     >>> stack_layouts([random_layout(seed=0, index=i) for i in range(2)]).camera_rotation.shape
     torch.Size([2, 3, 3])
     """

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import traitlets
 
-from pixelnet_edu.geometry import Level
-
 from ._encode import Pixels, class_names, picture_url, to_array
 from ._explorer import PictureExplorer, source
 
@@ -48,7 +46,7 @@ class CellExplorer(PictureExplorer):
     image = traitlets.Unicode().tag(sync=True)
     levels = traitlets.List().tag(sync=True)
 
-    def __init__(self, image: Pixels, levels: Sequence[Level], names: Sequence[str] | None = None) -> None:
+    def __init__(self, image: Pixels, levels: Sequence, names: Sequence[str] | None = None) -> None:
         levels = list(levels)
         if not levels:
             raise ValueError("levels: found none, expected at least one Level(channels, stride, offset)")
@@ -62,12 +60,12 @@ class CellExplorer(PictureExplorer):
         )
 
 
-def _own_names(levels: Sequence[Level]) -> list[str]:
+def _own_names(levels: Sequence) -> list[str]:
     """Name levels as they name themselves, or by number."""
     return [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
 
 
-def _state(level: Level, name: str) -> dict[str, str | int | float]:
+def _state(level, name: str) -> dict[str, str | int | float]:
     """Return the level as the browser reads it."""
     if not level.stride >= 1:
         raise ValueError(f"levels: found stride {level.stride} in {name}, expected at least 1")

@@ -1,8 +1,8 @@
 """The pixel problems, side by side: what is predicted at a pixel, which pixels are valid, the loss, the scores.
 
 A task reads its target from a sample, a dictionary with ``image`` (3, H, W) and some of ``labels`` (H, W) with 255 for
-void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. A fourth task is a
-class more: it names what `Task` lists, and everything from the sampler to the report asks it.
+void, ``normals`` (3, H, W) with (0, 0, 0) for invalid, and ``edges`` (H, W) of 0, 1 or 255 for void. A fourth task is
+one class more: everything from the sampler to the report asks for what `Task` lists.
 Source: the losses of the paper's released networks (PixelNet, arXiv 1702.06506): softmax cross-entropy; half the
 squared distance of unit normals; sigmoid cross-entropy without class weights.
 
@@ -11,41 +11,22 @@ read at points, (B, N) or (B, N, 3).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pixelnet_edu import VOID
-from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, NormalErrors, non_maximum_suppression
+from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, Meter, NormalErrors, Score, printed
+from pixelnet_edu.metrics.thinning import non_maximum_suppression
 from pixelnet_edu.sampling.drawing import read_at
 
 MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain
 BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth
 UNLIKELY = 0.1  # an edge of less probability is none
 _VOID_COLOR = 0.55
-
-
-class Score(NamedTuple):
-    """How a score is printed: its label, its unit, and how many of those a metric's 1 is."""
-
-    label: str
-    unit: str
-    factor: int
-
-
-def _printed(unit: str, factor: int, **labels: str) -> dict[str, Score]:
-    """Label scores that share a unit."""
-    return {name: Score(label, unit, factor) for name, label in labels.items()}
-
-
-class Meter(NamedTuple):
-    """Takes the decoded prediction (1, ...) and the sample of one image after the other; tells the scores of all."""
-
-    update: Callable[[Tensor, dict], None]
-    scores: Callable[[], dict]
 
 
 class Task(Protocol):
@@ -62,23 +43,18 @@ class Task(Protocol):
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss at each point, outputs (B, N, K) to (B, N); anything where the target is not valid."""
-        ...
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Turn outputs (B, K, H, W) into predictions."""
-        ...
 
     def colors(self, targets: Tensor) -> Tensor:
         """Colour targets or predictions, RGB (B, 3, H, W) in [0, 1]; what is not valid is grey."""
-        ...
 
     def meter(self, workers: int = 1) -> Meter:
         """Return a new meter, which so many processes may help."""
-        ...
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
         """Tell between which answers adaptive prediction must not interpolate, (B, ...) bool."""
-        ...
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Return what outputs (B, K, ...) stand for in that comparison."""
@@ -96,14 +72,7 @@ class Task(Protocol):
 
 
 class SemanticSegmentation(Task):
-    """One of K classes at every pixel: K logits, softmax cross-entropy.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        Names of the K classes.
-    palette : Tensor (K, 3), uint8
-        Colour of each class.
+    """One of K classes at every pixel: K logits, softmax cross-entropy; ``palette`` (K, 3) uint8 colours them.
 
     Examples
     --------
@@ -114,7 +83,7 @@ class SemanticSegmentation(Task):
 
     target, spacing = "labels", 8
     score, higher_is_better, tolerance = "miou", True, 0.04
-    scores = _printed("per cent", 100, miou="mIoU", accuracy="accuracy")
+    scores = printed("per cent", 100, miou="mIoU", accuracy="accuracy")
     class_balanced = "equal"
 
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
@@ -164,8 +133,8 @@ class SurfaceNormals(Task):
 
     target, num_outputs, spacing = "normals", 3, 8
     score, higher_is_better, tolerance = "median", False, 2.0
-    scores = _printed("degrees", 1, median="median", mean="mean", rmse="RMSE")
-    scores |= _printed("per cent", 1, within_11_25="<11.25°", within_22_5="<22.5°", within_30="<30°")
+    scores = printed("degrees", 1, median="median", mean="mean", rmse="RMSE")
+    scores |= printed("per cent", 1, within_11_25="<11.25°", within_22_5="<22.5°", within_30="<30°")
     class_balanced = ""
 
     def valid(self, targets: Tensor) -> Tensor:
@@ -211,7 +180,7 @@ class EdgeDetection(Task):
 
     target, num_outputs, spacing = "edges", 1, 2  # an edge is one pixel wide
     score, higher_is_better, tolerance = "ods", True, 0.03
-    scores = _printed("per cent", 100, ods="ODS", ois="OIS", ap="AP", calibration_error="calibration")
+    scores = printed("per cent", 100, ods="ODS", ois="OIS", ap="AP", calibration_error="calibration")
     class_balanced = "balanced"
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -230,8 +199,7 @@ class EdgeDetection(Task):
 
     def meter(self, workers: int = 1) -> Meter:
         """Match thinned edges with those of each annotator."""
-        curve = BoundaryCurve(workers=workers)
-        thinned = non_maximum_suppression
+        curve, thinned = BoundaryCurve(workers=workers), non_maximum_suppression
         return Meter(lambda edges, sample: curve.update(thinned(edges[0]), annotations_of(sample)), curve.scores)
 
     def answers(self, outputs: Tensor) -> Tensor:
@@ -249,10 +217,8 @@ TASKS = {"segmentation": SemanticSegmentation, "normals": SurfaceNormals, "edges
 def target_of(sample: dict, task: Task) -> Tensor:
     """Return a sample's target; a clear error where it has none."""
     if task.target not in sample:
-        raise ValueError(
-            f"task: {type(task).__name__} needs {task.target!r}, which the samples do not have; "
-            f"found {sorted(sample)}; choose another task or data set"
-        )
+        needs = f"{type(task).__name__} needs {task.target!r}, which the samples do not have; found {sorted(sample)}"
+        raise ValueError(f"task: {needs}; choose another task or data set")
     return sample[task.target]
 
 

@@ -19,14 +19,8 @@ from torch import Tensor
 class Level:
     """One feature map of a backbone: its channels and where its cells lie on the image.
 
-    Parameters
-    ----------
-    channels : int
-        Channels of the feature map.
-    stride, offset : int, float
-        Distance between neighbouring cells, and the centre of cell 0, in pixels.
-    name : str
-        The layer that the level is read from, such as ``"conv3_3"``.
+    ``stride`` is the distance between neighbouring cells and ``offset`` the centre of cell 0, in pixels; ``name`` the
+    layer that is read, such as ``"conv3_3"``.
 
     Examples
     --------
@@ -51,9 +45,8 @@ def neighbours(points: Tensor, level: Level, size: tuple[int, int]) -> tuple[Ten
     ----------
     points : Tensor (..., 2)
         Pixel coordinates (x, y).
-    level : Level
-    size : (int, int)
-        Rows h and columns w of the feature map.
+    level, size : Level, (int, int)
+        Where the cells lie, and how many: rows h and columns w of the feature map.
 
     Returns
     -------

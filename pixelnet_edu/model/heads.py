@@ -65,10 +65,9 @@ class MLPHead(Head):
     ----------
     in_channels, num_outputs : int
         Channels C of a hypercolumn, outputs K of a pixel.
-    hidden : sequence of int
-        Width of each hidden layer; the paper's is (4096, 4096).
-    dropout : float
-        Share of hidden activations set to zero in training; the paper's is 0.5.
+    hidden, dropout : sequence of int, float
+        Width of each hidden layer, and the share of its activations set to zero in training; the defaults are the
+        paper's.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def sample_hypercolumns(features: Sequence[Tensor], points: Tensor, levels: Sequ
     Parameters
     ----------
     features : sequence of Tensor (B, C_l, h, w)
-        One feature map a level, as the backbone returns them.
+        One feature map a level, as the backbone returns them; ValueError for other channels than the levels'.
     points : Tensor (B, N, 2)
         Pixel coordinates (x, y); past the border they read the border cell.
     levels : sequence of Level
@@ -44,11 +44,6 @@ def sample_hypercolumns(features: Sequence[Tensor], points: Tensor, levels: Sequ
     -------
     Tensor (B, N, C)
         Channels in the order of ``levels``. Gradients flow to the features, not to the points.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many maps as levels, or a map has other channels than its level.
 
     Examples
     --------
@@ -67,14 +62,7 @@ def sample_hypercolumns(features: Sequence[Tensor], points: Tensor, levels: Sequ
 
 
 def dense_hypercolumns(features: Sequence[Tensor], levels: Sequence[Level], size: tuple[int, int]) -> Tensor:
-    """Build the hypercolumn of every pixel, (B, C, H, W), by ``grid_sample`` on each level.
-
-    Parameters
-    ----------
-    features, levels
-        As in :func:`sample_hypercolumns`.
-    size : (int, int)
-        Height and width of the image, in pixels.
+    """Build the hypercolumn of every pixel of an image of ``size`` (H, W), (B, C, H, W), by ``grid_sample``.
 
     Examples
     --------
@@ -82,21 +70,15 @@ def dense_hypercolumns(features: Sequence[Tensor], levels: Sequence[Level], size
     tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
     """
     check_features(features, levels)
-    return torch.cat([_resize(f, level, size) for f, level in zip(features, levels, strict=True)], 1)
-
-
-def _resize(features: Tensor, level: Level, size: tuple[int, int]) -> Tensor:
-    """Interpolate one map at every pixel of an image of the given size."""
-    B, _, h, w = features.shape
-    column, row = (level.to_cells(torch.arange(n, dtype=torch.float64)) for n in (size[1], size[0]))
-    x, y = (
-        (2 * column + 1) / w - 1,
-        (2 * row + 1) / h - 1,
-    )  # grid_sample: cell t has its centre at (2t + 1) / w - 1
-    exact = torch.promote_types(features.dtype, torch.float32)  # half precision cannot hold the coordinates
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(features.device, exact).expand(B, -1, -1, -1)
-    resized = F.grid_sample(features.to(exact), grid, align_corners=False, padding_mode="border")
-    return resized.to(features.dtype)
+    maps = []
+    for f, level in zip(features, levels, strict=True):  # (B, C_l, h, w)
+        column, row = (level.to_cells(torch.arange(side, dtype=torch.float64)) for side in (size[1], size[0]))
+        x, y = (2 * column + 1) / f.shape[3] - 1, (2 * row + 1) / f.shape[2] - 1  # where grid_sample has cell t
+        exact = torch.promote_types(f.dtype, torch.float32)  # half precision cannot hold the coordinates
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(f.device, exact).expand(len(f), -1, -1, -1)
+        resized = F.grid_sample(f.to(exact), grid, align_corners=False, padding_mode="border")
+        maps.append(resized.to(f.dtype))  # (B, C_l, H, W)
+    return torch.cat(maps, 1)
 
 
 def check_features(features: Sequence[Tensor], levels: Sequence[Level]) -> None:

@@ -26,12 +26,7 @@ class PixelNet(nn.Module):
     backbone : nn.Module
         Has ``levels`` and ``hypercolumn_channels``; ``backbone(images)`` returns the features of each level.
     head : Head
-        Maps hypercolumns (..., C) to outputs (..., K).
-
-    Raises
-    ------
-    ValueError
-        If the head expects other channels than the backbone gives.
+        Maps hypercolumns (..., C) to outputs (..., K); ValueError if it expects other channels.
 
     Examples
     --------
@@ -54,13 +49,7 @@ class PixelNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # a pixel's channels lie side by side, as hypercolumns read them
 
     def forward(self, images: Tensor, points: Tensor) -> Tensor:
-        """Predict at points (B, N, 2), pixel coordinates (x, y), of images (B, 3, H, W), RGB in [0, 1]: (B, N, K).
-
-        Raises
-        ------
-        ValueError
-            If the points have another shape or lie outside the image.
-        """
+        """Predict at points (B, N, 2), (x, y) inside the image, of images (B, 3, H, W), RGB in [0, 1]: (B, N, K)."""
         check_points(points, images.shape[0], *images.shape[-2:])
         return self.read(self.backbone(images), points)
 

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.sampling.allocation import allocate, fill_shares
 from pixelnet_edu.sampling.drawing import PixelSample, draw, points_of, read_at, uniform_like
-from pixelnet_edu.sampling.samplers import StratifiedSampler, UniformSampler, one_stratum
-from pixelnet_edu.sampling.strata import allocate, count_strata, fill_shares
+from pixelnet_edu.sampling.samplers import StratifiedSampler, UniformSampler
+from pixelnet_edu.sampling.strata import count_strata, one_stratum
 
 
 class SpatialSampler:
@@ -56,7 +57,7 @@ class AnyPixelSampler:
     tensor([0., 1., 2.])
     """
 
-    draws_void = True
+    least_valid = 1  # pixels that an image must have, though more are drawn
 
     def __call__(self, strata: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each map (B, H, W)."""

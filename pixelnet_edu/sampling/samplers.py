@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pixelnet_edu import VOID
+from pixelnet_edu.sampling.allocation import allocate
 from pixelnet_edu.sampling.drawing import PixelSample, draw
-from pixelnet_edu.sampling.strata import allocate, count_strata
+from pixelnet_edu.sampling.strata import as_strata, count_strata, one_stratum
 
 ALLOCATIONS = ("proportional", "square-root", "equal", "neyman")
 
@@ -32,13 +32,7 @@ class UniformSampler:
     """
 
     def __call__(self, valid: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
-        """Draw ``n`` pixels of each valid map (B, H, W).
-
-        Raises
-        ------
-        ValueError
-            If an image has fewer than ``n`` valid pixels.
-        """
+        """Draw ``n`` pixels of each valid map (B, H, W); ValueError if an image has fewer."""
         strata = one_stratum(valid)
         sizes = count_strata(strata, 1)
         return draw(strata, sizes, allocate(sizes, n), generator)
@@ -57,11 +51,6 @@ class StratifiedSampler:
         it has, and the rest is shared among the others.
     spreads : sequence of float, optional
         Standard deviation of the value of interest in each stratum, for "neyman".
-
-    Raises
-    ------
-    ValueError
-        For an unknown allocation, or spreads given without "neyman" or missing with it.
 
     Examples
     --------
@@ -85,11 +74,7 @@ class StratifiedSampler:
     def __call__(self, strata: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each map of strata (B, H, W).
 
-        Raises
-        ------
-        ValueError
-            If an image has fewer than ``n`` pixels to draw from or more strata than ``n``, or the fixed counts do not
-            add up to ``n``.
+        ValueError if an image has fewer or more strata than that, or the fixed counts do not add up to it.
         """
         strata = as_strata(strata)
         given = self.spreads if self.spreads is not None else self.allocation
@@ -98,12 +83,9 @@ class StratifiedSampler:
 
     def _shares(self, sizes: Tensor, n: int) -> Tensor:
         """Return the relative share of each stratum, (B, S)."""
-        if self.allocation == "proportional":
-            return sizes.double()
-        if self.allocation == "square-root":
-            return sizes.double().sqrt()
-        if self.allocation == "equal":
-            return (sizes > 0).double()
+        powers = {"equal": 0.0, "square-root": 0.5, "proportional": 1.0}
+        if self.allocation in powers:
+            return sizes.double().pow(powers[self.allocation]) * (sizes > 0)
         if self.allocation == "neyman":
             return sizes * torch.tensor(self.spreads, dtype=torch.float64, device=sizes.device).clamp(min=1e-12)
         if sum(self.allocation) != n:
@@ -114,10 +96,7 @@ class StratifiedSampler:
 class BalancedSampler:
     """Draw a fixed share of edge pixels (1) and the rest from the others (0); void is 255.
 
-    Parameters
-    ----------
-    positive_share : float
-        Share of the sample that is drawn from the edge pixels, as far as there are enough.
+    ``positive_share`` of the sample, between 0 and 1, comes from the edge pixels, as far as there are enough.
 
     Examples
     --------
@@ -139,18 +118,3 @@ class BalancedSampler:
         sizes = count_strata(strata, 2)
         shares = torch.tensor([1 - self.positive_share, self.positive_share], dtype=torch.float64, device=sizes.device)
         return draw(strata, sizes, allocate(sizes, n, shares.expand(sizes.shape)), generator)
-
-
-def one_stratum(maps: Tensor) -> Tensor:
-    """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
-    strata = as_strata(maps)
-    return (strata == VOID) * VOID
-
-
-def as_strata(maps: Tensor) -> Tensor:
-    """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum."""
-    if maps.dim() != 3 or maps.is_floating_point() or maps.numel() == 0:
-        raise ValueError(
-            f"strata: found {maps.dtype} of shape {tuple(maps.shape)}, expected integers or booleans of shape (B, H, W)"
-        )
-    return torch.where(maps, 0, VOID) if maps.dtype == torch.bool else maps.long()

@@ -1,8 +1,6 @@
-"""How many pixels of each stratum: sizes, shares, and the allocation of a fixed sample among them.
+"""Maps as strata, and the number of pixels of each stratum.
 
-Source: survey sampling; proportional and Neyman allocation (Neyman, JRSS 1934).
-
-Shapes: B images, S strata, H x W pixels, n pixels to draw in each image.
+Shapes: B images, S strata, H x W pixels.
 """
 
 import torch
@@ -16,17 +14,8 @@ LANES = 4  # neighbours, mostly of one stratum, are counted apart: no count has 
 def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     """Count the pixels of each stratum, (B, H, W) -> (B, S); void pixels count nowhere.
 
-    Parameters
-    ----------
-    strata : Tensor (B, H, W)
-        Integers from 0 to 254, and 255 for void pixels.
-    num_strata : int, optional
-        S; by default one more than the largest stratum of the batch.
-
-    Raises
-    ------
-    ValueError
-        If a stratum is negative or not below ``num_strata``.
+    Strata are integers from 0 to ``num_strata`` - 1, by default to the largest one of the batch, or 255 for void;
+    ValueError for others.
 
     Examples
     --------
@@ -53,96 +42,16 @@ def _refuse(stratum: int, num_strata: int) -> None:
     raise ValueError(f"strata: found {stratum}, expected 0 to {num_strata - 1}, or 255 for void pixels")
 
 
-def fill_shares(shares: Tensor, sizes: Tensor, n: int) -> Tensor:
-    """Divide ``n`` in proportion to ``shares`` (B, S) within ``sizes``; what does not fit goes to the others.
-
-    Returns
-    -------
-    Tensor (B, S), float64
-        Real numbers that add up to ``n`` in each row.
-
-    Raises
-    ------
-    ValueError
-        If the strata with a share hold fewer than ``n`` pixels.
-
-    Examples
-    --------
-    >>> fill_shares(torch.tensor([[1.0, 1.0, 1.0]]), torch.tensor([[100, 100, 2]]), 12).tolist()
-    [[5.0, 5.0, 2.0]]
-    """
-    _check_enough((sizes * (shares > 0)).sum(1), n)
-    shares, sizes = shares.double(), sizes.double()
-    full = (shares <= 0) | (sizes <= 0)
-    quotas = torch.zeros_like(shares)
-    while True:
-        free = shares.masked_fill(full, 0)
-        left = n - quotas.masked_fill(~full, 0).sum(1, keepdim=True)
-        quotas = torch.where(full, quotas, free * left / free.sum(1, keepdim=True).clamp(min=1e-300))
-        over = ~full & (quotas >= sizes)
-        if not over.any():
-            return quotas
-        quotas, full = torch.where(over, sizes, quotas), full | over
+def one_stratum(maps: Tensor) -> Tensor:
+    """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
+    strata = as_strata(maps)
+    return (strata == VOID) * VOID
 
 
-def allocate(sizes: Tensor, n: int, shares: Tensor | None = None) -> Tensor:
-    """Divide a sample of ``n`` pixels among the strata of each image, in whole pixels.
-
-    Every stratum that has pixels and a share gives at least one; the rest follows the shares, rounded by largest
-    remainders; no stratum gives more than it has.
-
-    Parameters
-    ----------
-    sizes : Tensor (B, S)
-        Pixels of each stratum.
-    n : int
-        Pixels to draw in each image.
-    shares : Tensor (B, S), optional
-        Relative shares; by default the sizes (proportional allocation).
-
-    Returns
-    -------
-    Tensor (B, S), int64
-        Adds up to ``n`` in each row.
-
-    Raises
-    ------
-    ValueError
-        If an image has fewer than ``n`` pixels to give, or more strata than ``n``.
-
-    Examples
-    --------
-    >>> allocate(torch.tensor([[250, 125, 50]]), 17).tolist()
-    [[10, 5, 2]]
-    """
-    shares = sizes.double() if shares is None else shares
-    exact = fill_shares(shares, sizes, n)
-    one = ((sizes > 0) & (shares > 0)).long()
-    _check_room(one.sum(1), n)
-    extra = (exact - one).clamp(min=0)
-    left = n - one.sum(1, keepdim=True)
-    extra = extra * (left / extra.sum(1, keepdim=True).clamp(min=1e-300))
-    whole = (extra + 1e-9).floor()
-    rank = (extra - whole).argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    return one + whole.long() + (rank < left - whole.sum(1, keepdim=True)).long()
-
-
-def _check_enough(available: Tensor, n: int) -> None:
-    """Raise ValueError where an image has fewer than ``n`` pixels to draw from, or ``n`` is not positive."""
-    if n < 1:
-        raise ValueError(f"n: found {n}, expected at least 1 pixel an image")
-    short = (available < n).nonzero().flatten().tolist()
-    if short:
+def as_strata(maps: Tensor) -> Tensor:
+    """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum."""
+    if maps.dim() != 3 or maps.is_floating_point() or maps.numel() == 0:
         raise ValueError(
-            f"n: found {n} pixels to draw, expected at most {int(available[short[0]])}, all that image {short[0]} "
-            "of the batch has; draw fewer, or leave the image out"
+            f"strata: found {maps.dtype} of shape {tuple(maps.shape)}, expected integers or booleans of shape (B, H, W)"
         )
-
-
-def _check_room(strata: Tensor, n: int) -> None:
-    """Raise ValueError where an image has more strata than pixels to draw."""
-    if (strata > n).any():
-        raise ValueError(
-            f"n: found {n} pixels to draw from {int(strata.max())} strata, expected at least one each; "
-            "draw more, or merge strata"
-        )
+    return torch.where(maps, 0, VOID) if maps.dtype == torch.bool else maps.long()

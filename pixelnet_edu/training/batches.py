@@ -21,6 +21,8 @@ class Samples(Dataset):
     """
 
     def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, points: int) -> None:
+        if not len(dataset):
+            raise ValueError("dataset: found no samples, expected at least one to train on")
         self.dataset, self.augment, self.task, self.points = dataset, augment, task, points
 
     def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor] | Exception:

@@ -6,10 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from pixelnet_edu.data.reading import write_whole
 
@@ -17,13 +18,92 @@ LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
 MODEL, MOMENTUM, STATE = "model.safetensors", "momentum.safetensors", "state.json"
 
 
-def write_log(path: Path, rows: list[dict]) -> None:
-    """Write the log as CSV, whole or not at all."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, LOG_COLUMNS)
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, lambda temporary: temporary.write_text(text.getvalue(), newline=""))
+class Journal:
+    """What a training run keeps: its log, and in a folder (None: nowhere) the newest checkpoint.
+
+    Parameters
+    ----------
+    folder : Path, optional
+    writes : bool
+        Whether this is the process that writes; all may read.
+    model, optimizer, schedule
+        Whose state is kept.
+
+    Attributes
+    ----------
+    log : list of dict
+        A row for each entry of ``log.csv``.
+    """
+
+    def __init__(
+        self, folder: Path | None, writes: bool, model: nn.Module, optimizer: Optimizer, schedule: LRScheduler
+    ) -> None:
+        self.folder, self.writes = folder, writes and folder is not None
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.log: list[dict] = []
+
+    def write(self, row: dict) -> None:
+        """Append a row to the log, in memory and as CSV on disk, whole or not at all."""
+        self.log.append(row)
+        if self.writes:
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, LOG_COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.log)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / "log.csv", lambda path: path.write_text(text.getvalue(), newline=""))
+
+    def shown(self, score: str) -> dict[str, str]:
+        """Return the newest loss, and the newest score if there is one, for a progress bar."""
+        scores = [f"{row['score']:.3f}" for row in self.log if row["score"] is not None]
+        return {"loss": f"{self.log[-1]['loss']:.3f}"} | ({score: scores[-1]} if scores else {})
+
+    def save(self, step: int, seed: int, losses: list) -> None:
+        """Write a checkpoint, then remove the older ones; there always is a whole one."""
+        if not self.writes:
+            return
+        final, temporary = (self.folder / f"{name}-{step:07d}" for name in ("checkpoint", "writing"))
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_model(self.model, str(temporary / MODEL))
+        buffers = {str(k): kept["momentum_buffer"] for k, kept in self.optimizer.state_dict()["state"].items()}
+        save_file({k: b.contiguous() for k, b in buffers.items() if b is not None}, temporary / MOMENTUM)
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        state = {"step": step, "seed": seed, "log": self.log, "losses": [float(loss) for loss in losses]}
+        state |= {"schedule": self.schedule.state_dict(), "rates": rates}
+        (temporary / STATE).write_text(json.dumps(state))
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+        for older in self.folder.glob("checkpoint-*"):
+            if older != final:
+                shutil.rmtree(older)
+
+    def load(self) -> tuple[int, int, list[float]]:
+        """Restore the newest checkpoint; return its step, its seed, and the losses since the last row.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        ValueError
+            If it is damaged, of another architecture, or of an earlier version.
+        """
+        path = newest_checkpoint(self.folder)
+        load_weights(self.model, path / MODEL)
+        try:
+            state = json.loads((path / STATE).read_text())
+            momentum = {int(k): {"momentum_buffer": buffer} for k, buffer in load_file(path / MOMENTUM).items()}
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": momentum})
+            self.schedule.load_state_dict(state["schedule"])
+            for group, rate in zip(self.optimizer.param_groups, state["rates"], strict=True):
+                group["lr"] = rate
+            self.log[:] = state["log"]
+            return state["step"], state["seed"], state["losses"]
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ValueError(
+                f"{path}: found no whole checkpoint of this version ({error}), expected {MOMENTUM} and {STATE} in it; "
+                "train again"
+            ) from error
 
 
 def newest_checkpoint(folder: Path) -> Path:
@@ -40,50 +120,7 @@ def newest_checkpoint(folder: Path) -> Path:
     return found[-1]
 
 
-def save_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: Optimizer, state: dict) -> None:
-    """Write a checkpoint, then remove the older ones; there always is a whole one."""
-    final, temporary = folder / f"checkpoint-{step:07d}", folder / f"writing-{step:07d}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_model(model, str(temporary / MODEL))
-    buffers = {str(k): values["momentum_buffer"] for k, values in optimizer.state_dict()["state"].items()}
-    save_file({k: b.contiguous() for k, b in buffers.items() if b is not None}, temporary / MOMENTUM)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    (temporary / STATE).write_text(json.dumps(state | {"rates": rates}))
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    for older in folder.glob("checkpoint-*"):
-        if older != final:
-            shutil.rmtree(older)
-
-
-def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: Optimizer) -> dict:
-    """Restore the newest checkpoint of a folder; return its state.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    ValueError
-        If it is damaged, of another architecture, or of an earlier version.
-    """
-    path = newest_checkpoint(folder)
-    load_weights(model, path / MODEL)
-    try:
-        state = json.loads((path / STATE).read_text())
-        momentum = {int(k): {"momentum_buffer": buffer} for k, buffer in load_file(path / MOMENTUM).items()}
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": momentum})
-        for group, rate in zip(optimizer.param_groups, state["rates"], strict=True):
-            group["lr"] = rate
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ValueError(
-            f"{path}: found no whole checkpoint of this version ({error}), expected {MOMENTUM} and {STATE} in it; "
-            "train again"
-        ) from error
-    return state
-
-
-def load_weights(model: torch.nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path) -> None:
     """Read a network's weights; ValueError unless the file is whole and has exactly the network's tensors."""
     try:
         with safe_open(path, "pt") as file:

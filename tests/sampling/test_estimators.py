@@ -5,11 +5,12 @@ import itertools
 import pytest
 import torch
 
+from pixelnet_edu.sampling.allocation import allocate
 from pixelnet_edu.sampling.drawing import read_at
 from pixelnet_edu.sampling.estimators import difference_mean, horvitz_thompson_mean, regression_slope
 from pixelnet_edu.sampling.point_sets import grid_points, jittered_points
 from pixelnet_edu.sampling.samplers import StratifiedSampler
-from pixelnet_edu.sampling.strata import allocate, count_strata
+from pixelnet_edu.sampling.strata import count_strata
 from pixelnet_edu.sampling.variance import grid_variance, jittered_variance, stratified_variance, uniform_variance
 
 DRAWS = 20_000

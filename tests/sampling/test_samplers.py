@@ -17,8 +17,9 @@ from pixelnet_edu import (
     spatial_strata,
 )
 from pixelnet_edu.sampling import drawing
+from pixelnet_edu.sampling.allocation import allocate
 from pixelnet_edu.sampling.drawing import read_at
-from pixelnet_edu.sampling.strata import allocate, count_strata
+from pixelnet_edu.sampling.strata import count_strata
 
 SIZES = (250, 125, 50)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import hypergeom
 
-from pixelnet_edu.sampling import strata as allocation
+from pixelnet_edu.sampling import allocation
 from pixelnet_edu.teaching.palette import STRATA
 from pixelnet_edu.teaching.widgets import SampleExplorer
 

@@ -28,11 +28,9 @@ class Backbone(nn.Module):
 
     def __init__(self, stages: Sequence[nn.Module], channels: Sequence[int], names: Sequence[str]) -> None:
         super().__init__()
-        self.stages = nn.ModuleList(stages)
-        self.levels = tuple(
-            Level(c, 2**k, (2**k - 1) / 2, name) for k, (c, name) in enumerate(zip(channels, names, strict=True))
-        )
-        self.hypercolumn_channels = sum(channels)
+        self.stages, self.hypercolumn_channels = nn.ModuleList(stages), sum(channels)
+        named = enumerate(zip(channels, names, strict=True))
+        self.levels = tuple(Level(c, 2**k, (2**k - 1) / 2, name) for k, (c, name) in named)
         self.set_normalization(IMAGENET_MEAN, IMAGENET_STD)
 
     def set_normalization(self, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -48,12 +46,10 @@ class Backbone(nn.Module):
                 f"images: found shape {tuple(images.shape)}, expected (B, 3, H, W) with H and W of at least {coarsest} "
                 "pixels, one cell of the coarsest level; enlarge smaller images"
             )
-        x = (images - self.mean) / self.std
-        features = []
+        features = [(images - self.mean) / self.std]
         for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
+            features.append(stage(features[-1]))
+        return features[1:]
 
 
 class VGG16(Backbone):
@@ -81,17 +77,18 @@ class VGG16(Backbone):
         if weights not in (None, "imagenet", "hed"):
             raise ValueError(f"weights: found {weights!r}, expected None, 'imagenet' or 'hed'")
         if weights and (batch_norm or (fc and weights == "hed")):
-            lacks = "batch normalisation" if batch_norm else "fc6 and fc7"
-            raise ValueError(
-                f"weights: {weights!r} has no {lacks}; expected {'batch_norm' if batch_norm else 'fc'}=False"
-            )
-        widths = (64, 128, 256, 512, 512)
+            option, lacks = ("batch_norm", "batch normalisation") if batch_norm else ("fc", "fc6 and fc7")
+            raise ValueError(f"weights: {weights!r} has no {lacks}; expected {option}=False")
+        widths, names = (64, 128, 256, 512, 512), [f"conv{k}_{n}" for k, n in enumerate(CONVS_PER_STAGE, 1)]
         stages = _conv_stages(widths, CONVS_PER_STAGE, batch_norm, affine=False)
-        names = [f"conv{k}_{n}" for k, n in enumerate(CONVS_PER_STAGE, 1)]
         if fc:
             fc6 = _conv(512, 4096, batch_norm, affine=False, kernel=7)
             fc7 = _conv(4096, 4096, batch_norm, affine=False, kernel=1)
-            stages, widths, names = [*stages, nn.Sequential(_pool(), *fc6, *fc7)], (*widths, 4096), [*names, "fc7"]
+            stages, widths, names = (
+                [*stages, nn.Sequential(nn.MaxPool2d(2), *fc6, *fc7)],
+                (*widths, 4096),
+                [*names, "fc7"],
+            )
         super().__init__(stages, widths, names)
         if weights == "hed":
             self.set_normalization(HED_MEAN, HED_STD)
@@ -109,12 +106,7 @@ class VGG16(Backbone):
 class SmallVGG(Backbone):
     """The same shape, narrow, with batch normalisation: for laptops, chapters and tests.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        Channels of each stage; each one begins with a 2x2 pool but the first.
-    convs : int
-        3x3 convolutions in a stage.
+    ``widths`` are the channels of each stage, each of ``convs`` 3x3 convolutions.
 
     Examples
     --------
@@ -130,21 +122,14 @@ class SmallVGG(Backbone):
 class NormalizedLevels(nn.Module):
     """A backbone whose levels are batch-normalised before they are read; its main path stays as it is.
 
-    A linear predictor sees levels whose sizes differ by orders of magnitude; this brings them to one.
-    Source: the released linear networks of the paper, without learned scale and shift; theirs normalise before the
-    ReLU, which follows the interpolation, ours after it.
-
-    Examples
-    --------
-    >>> features = NormalizedLevels(SmallVGG((4, 8)))(torch.rand(2, 3, 16, 16))
-    >>> [round(float(level.detach().std(correction=0)), 2) for level in features]
-    [1.0, 1.0]
+    A linear predictor sees levels whose sizes differ by orders of magnitude; this brings them to one. Source: the
+    released linear networks, without learned scale and shift; theirs normalise before the ReLU, ours after it.
     """
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.backbone = backbone
-        self.levels, self.hypercolumn_channels = backbone.levels, backbone.hypercolumn_channels
+        self.backbone, self.levels = backbone, backbone.levels
+        self.hypercolumn_channels = backbone.hypercolumn_channels
         self.norms = nn.ModuleList(nn.BatchNorm2d(level.channels, affine=False) for level in backbone.levels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -161,8 +146,7 @@ def hed_weights() -> dict[str, Tensor]:
     """Read the converted weights of HED: its 13 convolutions and its head; FileNotFoundError if they are missing."""
     from safetensors.torch import load_file
 
-    path = weights_folder() / HED_FILE
-    if not path.is_file():
+    if not (path := weights_folder() / HED_FILE).is_file():
         raise FileNotFoundError(
             f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
         )
@@ -179,15 +163,13 @@ def _weights_of(name: str) -> list[Tensor]:
     return list(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True).values())
 
 
-def _conv_stages(widths, convs, batch_norm: bool, affine: bool) -> list[nn.Module]:
-    """Build the convolutional stages; all but the first begin with a pool."""
-    stages, channels = [], 3
+def _conv_stages(widths: Sequence[int], convs: Sequence[int], batch_norm: bool, affine: bool) -> list[nn.Module]:
+    """Build the convolutional stages; all but the first begin with a 2x2 max pool, which drops an odd row or column."""
+    stages = []
     for k, (width, count) in enumerate(zip(widths, convs, strict=True)):
-        layers: list[nn.Module] = [_pool()] if k else []
-        for _ in range(count):
-            layers += _conv(channels, width, batch_norm, affine)
-            channels = width
-        stages.append(nn.Sequential(*layers))
+        inputs = [widths[k - 1] if k else 3] + [width] * (count - 1)
+        layers = [layer for channels in inputs for layer in _conv(channels, width, batch_norm, affine)]
+        stages.append(nn.Sequential(*([nn.MaxPool2d(2)] if k else []), *layers))
     return stages
 
 
@@ -198,8 +180,3 @@ def _conv(in_channels: int, out_channels: int, batch_norm: bool, affine: bool, k
     nn.init.zeros_(conv.bias)
     norm = [nn.BatchNorm2d(out_channels, affine=affine)] if batch_norm else []
     return [conv, *norm, nn.ReLU(inplace=True)]
-
-
-def _pool() -> nn.Module:
-    """Build a 2x2 max pool; an odd last row or column is dropped."""
-    return nn.MaxPool2d(2)

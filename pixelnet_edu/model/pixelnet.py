@@ -63,41 +63,26 @@ class PixelNet(nn.Module):
         return self.head.rest(hidden).unflatten(0, points.shape[:2])
 
     def reader(self, features: Sequence[Tensor], num_points: int) -> Callable[[Tensor], Tensor]:
-        """Return :meth:`read` for these features, with what all points share done once.
-
-        Worth it where the points of an image, ``num_points`` of them in all, are not known at once.
-        """
+        """Return :meth:`read` for these features, for points of an image, so many in all, that come bit by bit."""
         projected = ProjectedLevels(features, self.backbone.levels, self.head.first, num_points)
         return lambda points: self.head.rest(projected.read(points)).unflatten(0, points.shape[:2])
 
     @torch.no_grad()
     def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192, task=None) -> Tensor:
-        """Predict every pixel.
+        """Predict every pixel of images (B, 3, H, W), RGB in [0, 1]: raw outputs (B, K, H, W), in evaluation mode.
 
         Parameters
         ----------
-        images : Tensor (B, 3, H, W)
-            RGB in [0, 1].
         mode : "exact" or "adaptive"
             "adaptive" computes the pixels of a grid, and between them only where they disagree: `predict_adaptive`.
         max_points : int
             Pixels whose hidden activations exist at the same time, in whole rows of the image; it bounds the memory.
-        task : task, optional
-            What "disagree" means; needed for "adaptive" only.
-
-        Returns
-        -------
-        Tensor (B, K, H, W)
-            Raw outputs (logits), in evaluation mode whatever the mode of the network.
-
-        Raises
-        ------
-        ValueError
-            For another mode, or "adaptive" without a task.
+        task : Task, optional
+            What "disagree" means; ValueError where "adaptive" lacks it.
         """
-        if mode == "adaptive" and task is None:
-            raise ValueError("task: missing, expected the task of the network for mode='adaptive'; pass task=")
         if mode == "adaptive":
+            if task is None:
+                raise ValueError("task: missing, expected the task of the network for mode='adaptive'; pass task=")
             return torch.cat([predict_adaptive(self, image[None], task)[0] for image in images])
         if mode != "exact":
             raise ValueError(f"mode: found {mode!r}, expected 'exact' or 'adaptive'")

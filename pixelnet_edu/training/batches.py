@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from pixelnet_edu.tasks import Task, target_of
 
@@ -51,6 +51,13 @@ class Samples(Dataset):
 def collate(samples: Sequence) -> list[Tensor] | Exception:
     """Make a batch of samples, or return the first thing that is wrong with one."""
     return next((sample for sample in samples if isinstance(sample, Exception)), None) or default_collate(samples)
+
+
+def loader(samples: Samples, batches: Sampler, workers: int) -> DataLoader:
+    """Serve batches of samples, read by so many processes, without a look at the global generators."""
+    return DataLoader(
+        samples, batch_sampler=batches, collate_fn=collate, num_workers=workers, generator=torch.Generator()
+    )
 
 
 class Batches(Sampler):

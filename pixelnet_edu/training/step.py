@@ -1,7 +1,4 @@
-"""One training step: which pixels are drawn, and the gradient of their mean loss in bounded memory.
-
-A step may use any number of pixels: beyond ``POINTS_AT_ONCE`` the backbone still runs once, and the head runs part by
-part, each part leaving its gradient on the features. The result is that of one piece, up to rounding.
+"""One training step: which pixels are drawn, and the gradient of their mean loss.
 
 Shapes: B images, N points an image, K outputs, H x W pixels; targets are (B, H, W) or (B, 3, H, W).
 """
@@ -15,8 +12,8 @@ from torch import Tensor, nn
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.sampling import PixelSample, UniformSampler
 from pixelnet_edu.tasks import Task, targets_at, valid_at
+from pixelnet_edu.training.parts import backward_in_parts, fits_at_once
 
-POINTS_AT_ONCE = 1 << 16  # of all images together; with the paper's predictor they need about 6 GB
 CANDIDATES = 4  # pixels whose loss is looked at for each hard pixel that is drawn
 
 
@@ -26,7 +23,7 @@ def draw_points(
     """Draw ``n`` points of each image, (B, n, 2), with the inclusion probability of each, (B, n).
 
     The sampler is given the labels or edges, the valid pixels of normals, or, if it ``wants_losses``, the losses of a
-    few uniformly drawn pixels by ``model``, which looks at nothing else.
+    few uniformly drawn pixels by ``model``.
 
     Examples
     --------
@@ -35,7 +32,7 @@ def draw_points(
     >>> draw_points(None, EdgeDetection(), UniformSampler(), images, targets, 5, one).points.shape
     torch.Size([1, 5, 2])
     """
-    valid = task.valid(targets)
+    valid = task.valid(targets)  # (B, H, W)
     if not getattr(sampler, "wants_losses", False):
         return sampler(valid if targets.dim() == 4 else targets, n, generator=generator)
     number = min(CANDIDATES * n, int(valid.flatten(1).sum(1).min()))
@@ -76,32 +73,11 @@ def mean_loss_backward(
     if reweight:
         weights = 1 / sample.probabilities
         shares, total = shares * weights, task.valid(targets).sum().clamp(min=1)
-    if shares.numel() > POINTS_AT_ONCE:
-        return _backward_in_parts(accelerator, model, task, images, chosen, sample.points, weights, shares, total)
+    if not fits_at_once(sample.points):
+        return backward_in_parts(accelerator, model, task, images, chosen, sample.points, weights, shares / total)
     with accelerator.autocast():
         outputs = model(images, sample.points)  # (B, N, K)
     loss = task.loss(outputs.float(), chosen, weights)
-    if reweight:
-        loss = loss * shares.sum() / total
+    loss = loss * (shares.sum() / total) if reweight else loss
     accelerator.backward(loss)
     return loss.detach()
-
-
-def _backward_in_parts(accelerator, model, task, images, chosen, points, weights, shares, total) -> Tensor:
-    """Do the same with the head running on a part of the points at a time."""
-    net = accelerator.unwrap_model(model)
-    with accelerator.autocast():
-        features = net.backbone(images)
-    leaves, loss = [level.detach().requires_grad_() for level in features], 0
-    for part in torch.arange(points.shape[1], device=points.device).split(max(1, POINTS_AT_ONCE // len(points))):
-        with accelerator.autocast():
-            outputs = net.read(leaves, points[:, part])  # (B, n, K)
-        mean = task.loss(outputs.float(), chosen[:, part], None if weights is None else weights[:, part])
-        part_loss = mean * shares[:, part].sum() / total
-        accelerator.backward(part_loss)
-        loss = loss + part_loss.detach()
-    torch.autograd.backward(features, [leaf.grad for leaf in leaves])
-    if accelerator.num_processes > 1:  # these gradients have not passed the wrapper that would average them
-        for parameter in net.parameters():
-            parameter.grad = accelerator.reduce(parameter.grad, "mean")
-    return loss

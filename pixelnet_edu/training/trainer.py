@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
-from pixelnet_edu.training.batches import Batches, Samples, collate, mix
+from pixelnet_edu.training.batches import Batches, Samples, loader, mix
 from pixelnet_edu.training.checkpoints import Journal
 from pixelnet_edu.training.config import TrainingConfig, build_optimizer, build_schedule, processes, seeded
 from pixelnet_edu.training.evaluation import evaluate
@@ -131,9 +131,7 @@ class _Trainer:
         own = BatchSamplerShard(batches, number, self.accelerator.process_index, even_batches=False)
         if workers is None:
             workers = min(8, os.cpu_count() or 1) if self.accelerator.device.type == "cuda" else 0
-        return DataLoader(
-            samples, batch_sampler=own, collate_fn=collate, num_workers=workers, generator=torch.Generator()
-        )
+        return loader(samples, own, workers)
 
     def _take_step(self, batch: list[Tensor] | Exception) -> None:
         """Draw pixels, predict them, and follow the gradient of their mean loss."""

@@ -1,0 +1,48 @@
+"""Any number of pixels in a step, in bounded memory: the backbone runs once, the head part by part.
+
+Each part leaves its gradient on the features; the result is that of one piece, up to rounding.
+
+Shapes: B images, N points an image, K outputs.
+"""
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from pixelnet_edu.tasks import Task
+
+POINTS_AT_ONCE = 1 << 16  # of all images together; with the paper's predictor they need about 6 GB
+
+
+def fits_at_once(points: Tensor) -> bool:
+    """Tell whether points (B, N, 2) are few enough for one piece."""
+    return points[..., 0].numel() <= POINTS_AT_ONCE
+
+
+def backward_in_parts(
+    accelerator: Accelerator,
+    model: nn.Module,
+    task: Task,
+    images: Tensor,
+    chosen: Tensor,
+    points: Tensor,
+    weights: Tensor | None,
+    shares: Tensor,
+) -> Tensor:
+    """Do what `mean_loss_backward` does, with ``shares`` (B, N), the part that each point has in the mean loss."""
+    net = accelerator.unwrap_model(model)
+    with accelerator.autocast():
+        features = net.backbone(images)
+    leaves, loss = [level.detach().requires_grad_() for level in features], torch.zeros((), device=points.device)
+    for part in torch.arange(points.shape[1], device=points.device).split(max(1, POINTS_AT_ONCE // len(points))):
+        with accelerator.autocast():
+            outputs = net.read(leaves, points[:, part])  # (B, n, K)
+        mean = task.loss(outputs.float(), chosen[:, part], None if weights is None else weights[:, part])
+        part_loss = mean * shares[:, part].sum()
+        accelerator.backward(part_loss)
+        loss += part_loss.detach()
+    torch.autograd.backward(features, [leaf.grad for leaf in leaves])
+    if accelerator.num_processes > 1:  # these gradients have not passed the wrapper that would average them
+        for parameter in net.parameters():
+            parameter.grad = accelerator.reduce(parameter.grad, "mean")
+    return loss

@@ -150,7 +150,7 @@ def _answers(exercise: Exercise, cells: list) -> Iterator[str]:
 def _folded(tag: str, fold: str, call: str, cells: list) -> Iterator[str]:
     """A cell with this tag and call, folded in the book and in Colab."""
     found = tagged(tag, cells)
-    if not any(call in cell.source for cell in found):
+    if not any(call in re.sub(r"\(\n\s+", "(", cell.source) for cell in found):
         yield f"no cell tagged {tag} with `{call}, ...)`"
     for cell in found:
         if fold not in cell.metadata.tags or cell.metadata.get("cellView") != "form":

@@ -13,7 +13,7 @@ COURSE := _build/without-solutions
 COURSE_SOURCE := _build/source-without-solutions
 # $(call compare,THREADS,PROCESSES): processes that share the cores have one thread each; more would wait for each other.
 compare = OMP_NUM_THREADS=$(1) $(BIN)/pytest -n $(2) --dist loadscope --nbval --nbval-current-env \
-	--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 120
+	--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 600
 CHAPTERS := book
 PORT := 8000
 WORDS := --ignore-words-list=gool,ois,strat,trough,winn

@@ -10,12 +10,13 @@ chapter is mended.
 import argparse
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
 import nbformat
 from chapters import chosen, shown
+
+from pixelnet_edu.data.reading import write_whole
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 CELL_KEYS = ("cellView", "mystnb", "slideshow", "tags")
@@ -94,12 +95,7 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     """Write a file in one step, and only when its bytes change; tell whether it did."""
     if path.exists() and path.read_bytes() == content:
         return False
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, lambda beside: beside.write_bytes(content))
     return True
 
 

@@ -9,6 +9,7 @@ Shapes: H x W pixels, K classes.
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     >>> path.read_text(), len(list(path.parent.iterdir()))
     ('whole', 1)
     """
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{uuid4().hex}-{path.name}")
     try:
         write(temporary)
         os.replace(temporary, path)

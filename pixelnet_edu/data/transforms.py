@@ -13,8 +13,6 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as T
 
-TARGETS = ("labels", "normals", "edges")
-
 
 @dataclass(frozen=True)
 class Augment:
@@ -44,8 +42,9 @@ class Augment:
     gain: tuple[float, float] = (0.8, 1.3)
 
     def __call__(self, sample: dict, generator: torch.Generator) -> dict:
-        """Return the transformed sample: the image and the targets that it has."""
-        sample = {key: value for key, value in sample.items() if key in ("image", *TARGETS)}
+        """Return the transformed sample: the image, and every map of its size."""
+        size = sample["image"].shape[-2:]
+        sample = {key: v for key, v in sample.items() if isinstance(v, Tensor) and v.shape[-2:] == size}
         if _random(generator) < self.flip:
             sample = mirror(sample)
         if self.crop is not None:

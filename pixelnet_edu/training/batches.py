@@ -34,14 +34,14 @@ class Samples(Dataset):
 
     def _read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
         """Read and augment one image; ValueError if every crop has too few valid pixels."""
-        original = self.dataset[index]
+        original, name = self.dataset[index], self.task.target
+        sample = {"image": original["image"], name: target_of(original, self.task)}
         generator = torch.Generator().manual_seed(seed)
         for _ in range(CROPS if self.augment else 1):
-            sample = self.augment(original, generator) if self.augment else original
-            target = target_of(sample, self.task)
-            valid = int(self.task.valid(target[None]).sum())
+            cut = self.augment(sample, generator) if self.augment else sample
+            valid = int(self.task.valid(cut[name][None]).sum())
             if valid >= self.points:
-                return sample["image"], target
+                return cut["image"], cut[name]
         raise ValueError(
             f"{original.get('name', f'sample {index}')}: found {valid} pixels with a target, expected at least "
             f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"

@@ -22,8 +22,8 @@ def draw_points(
 ) -> PixelSample:
     """Draw ``n`` points of each image, (B, n, 2), with the inclusion probability of each, (B, n).
 
-    The sampler is given the labels or edges, the valid pixels of normals, or, if it ``wants_losses``, the losses of a
-    few uniformly drawn pixels by ``model``.
+    The sampler is given labels or edges; of targets that are real numbers the valid pixels; or, if it ``wants_losses``,
+    the losses of a few uniformly drawn pixels by ``model``.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def draw_points(
     """
     valid = task.valid(targets)  # (B, H, W)
     if not getattr(sampler, "wants_losses", False):
-        return sampler(valid if targets.dim() == 4 else targets, n, generator=generator)
+        return sampler(valid if targets.is_floating_point() else targets, n, generator=generator)
     number = min(CANDIDATES * n, int(valid.flatten(1).sum(1).min()))
     candidates = UniformSampler()(valid, number, generator)
     sample = sampler(_losses_at(candidates.points, model, task, images, targets), n, generator)

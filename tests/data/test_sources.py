@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import pixelnet_edu
-from pixelnet_edu.data import sources
 from pixelnet_edu.data.catalog import CATALOG
+from pixelnet_edu.data.download import sources
 from pixelnet_edu.data.download.sources import SOURCES, read_sources, readable_size
 
 PACKAGE = Path(pixelnet_edu.__file__).parent

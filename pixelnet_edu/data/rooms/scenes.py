@@ -8,8 +8,6 @@ Shapes: N scenes, K = 7 classes, H x W pixels.
 """
 
 import math
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.data.rooms.layouts import CLASSES, RoomLayout, random_layout
 from pixelnet_edu.data.rooms.render import render
 
@@ -146,7 +145,7 @@ class RoomScenes(Dataset):
             where = f"cache_dir: found {self.cache_dir}"
             raise ValueError(f"{where}, expected a folder ({error.strerror}); name another") from None
         if self._read_cache() is None:
-            self._write_cache()
+            write_whole(self.cache_path, self._write_records)
         return self._read_cache()
 
     def _read_cache(self) -> np.ndarray | None:
@@ -158,15 +157,6 @@ class RoomScenes(Dataset):
         ends = [[self.seed, RENDERER_VERSION, index] for index in (0, self.num_scenes - 1)]
         same_form = records.dtype == record_dtype(self.size) and records.shape == (self.num_scenes,)
         return records if same_form and records["key"][[0, -1]].tolist() == ends else None
-
-    def _write_cache(self) -> None:
-        """Render every scene into a file beside the cache, then give it its name in one step."""
-        temporary = self.cache_path.with_suffix(f".{uuid.uuid4().hex}.part")
-        try:
-            self._write_records(temporary)
-            os.replace(temporary, self.cache_path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _write_records(self, path: Path) -> None:
         """Render every scene into the file at ``path``."""

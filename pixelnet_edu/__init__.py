@@ -6,7 +6,7 @@ Names load on first use, so ``import pixelnet_edu`` imports torch and nothing he
 
 import importlib
 
-import torch  # noqa: F401  (every name below needs it)
+import torch
 
 __version__ = "0.1.0"
 VOID = 255  # the label of a pixel without one, in every map of labels, strata and edges

@@ -7,5 +7,3 @@ from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import PascalContext
 from pixelnet_edu.data.rooms.scenes import RoomScenes
-
-__all__ = ["BSDS500", "CamVid", "NYUDepthV2", "PascalContext", "PascalVOC", "RoomScenes", "normals_from_depth"]

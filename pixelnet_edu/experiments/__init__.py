@@ -7,5 +7,3 @@
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import Experiment
 from pixelnet_edu.experiments.records import recorded_runs, recorded_settings
-
-__all__ = ["EXPERIMENTS", "Experiment", "experiment", "recorded_runs", "recorded_settings"]

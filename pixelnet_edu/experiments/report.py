@@ -184,7 +184,8 @@ def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
 
 def draw(records: Sequence[Record], path: Path) -> None:
     """Draw the leading score of each arm with its interval, and write the picture, whole or not at all."""
-    from pixelnet_edu.teaching.plotting import interval_bars, use_style
+    from pixelnet_edu.teaching.charts import interval_bars
+    from pixelnet_edu.teaching.plotting import use_style
 
     use_style()
     arms = _arms(records)

@@ -10,19 +10,6 @@ from pixelnet_edu.metrics.normals import NormalErrors, normal_scores
 from pixelnet_edu.metrics.segmentation import ConfusionMatrix, segmentation_scores
 from pixelnet_edu.metrics.thinning import non_maximum_suppression
 
-__all__ = [
-    "BoundaryCurve",
-    "ConfusionMatrix",
-    "Meter",
-    "NormalErrors",
-    "Score",
-    "boundary_scores",
-    "non_maximum_suppression",
-    "normal_scores",
-    "printed",
-    "segmentation_scores",
-]
-
 
 class Score(NamedTuple):
     """How a score is printed: its label, its unit, and how many of those a metric's 1 is."""

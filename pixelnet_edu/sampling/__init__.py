@@ -13,23 +13,3 @@ from pixelnet_edu.sampling.other_samplers import (
 )
 from pixelnet_edu.sampling.samplers import ALLOCATIONS, BalancedSampler, StratifiedSampler, UniformSampler
 from pixelnet_edu.sampling.strata import count_strata
-
-__all__ = [
-    "ALLOCATIONS",
-    "AnyPixelSampler",
-    "BalancedSampler",
-    "HardPixelSampler",
-    "PatchSampler",
-    "PixelSample",
-    "SpatialSampler",
-    "StratifiedSampler",
-    "UniformSampler",
-    "allocate",
-    "color_strata",
-    "count_strata",
-    "difference_mean",
-    "horvitz_thompson_mean",
-    "read_at",
-    "regression_slope",
-    "spatial_strata",
-]

@@ -9,6 +9,7 @@ Shapes: H x W pixels, N points as (x, y), K classes.
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,49 +20,11 @@ from matplotlib.patches import Patch
 from torch import Tensor
 
 from pixelnet_edu import VOID
-from pixelnet_edu.teaching.charts import hits_histogram, interval_bars, precision_recall
 from pixelnet_edu.teaching.palette import OKABE_ITO, PALETTE, hex_colors
-
-__all__ = [
-    "WIDTH",
-    "hits_histogram",
-    "interval_bars",
-    "pixel_map",
-    "precision_recall",
-    "show_images",
-    "show_points",
-    "use_style",
-]
 
 WIDTH = 6.4  # inches, the width of the text column
 _GAP = 0.12  # inches between pictures
-_GROUPS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "pink", "vermilion")]
-_STYLE = {
-    "figure.dpi": 144,
-    "savefig.dpi": 144,
-    "figure.figsize": (WIDTH, 3.2),
-    "figure.constrained_layout.use": True,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "font.size": 10,
-    "text.color": PALETTE["ink"],
-    "axes.facecolor": "white",
-    "axes.edgecolor": PALETTE["muted"],
-    "axes.labelcolor": PALETTE["ink"],
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": plt.cycler(color=_GROUPS),
-    "grid.color": PALETTE["line"],
-    "grid.linewidth": 0.8,
-    "xtick.color": PALETTE["muted"],
-    "ytick.color": PALETTE["muted"],
-    "legend.frameon": False,
-    "image.interpolation": "nearest",
-}
+_GROUPS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "pink", "vermilion")]  # the style's cycle too
 
 
 def use_style() -> None:
@@ -73,7 +36,7 @@ def use_style() -> None:
     >>> plt.rcParams["axes.spines.top"]
     False
     """
-    plt.rcParams.update(_STYLE)
+    plt.style.use(Path(__file__).with_name("book.mplstyle"))
 
 
 def show_images(pictures: Sequence[Tensor], titles: Sequence[str] = (), columns: int | None = None) -> Figure:

@@ -13,21 +13,3 @@ from pixelnet_edu.training.recipes import (
 )
 from pixelnet_edu.training.runs import load_run, recorded, trained
 from pixelnet_edu.training.trainer import fit
-
-__all__ = [
-    "Recipe",
-    "TrainingConfig",
-    "build_augment",
-    "build_data",
-    "build_model",
-    "build_sampler",
-    "build_task",
-    "evaluate",
-    "fit",
-    "load_run",
-    "predict_one",
-    "preset",
-    "recorded",
-    "seed_everything",
-    "trained",
-]

@@ -32,13 +32,8 @@ from pixelnet_edu.training.config import TrainingConfig, fast_precision, seeded
 
 PRESETS = ("laptop", "paper")
 WEIGHTS = ("none", "imagenet", "hed")
-_SAMPLERS = {
-    "uniform": UniformSampler,
-    "any": AnyPixelSampler,
-    "spatial": SpatialSampler,
-    "patch": PatchSampler,
-    "hard": HardPixelSampler,
-}
+_PLACES = {"uniform": UniformSampler, "any": AnyPixelSampler, "spatial": SpatialSampler, "patch": PatchSampler}
+_SAMPLERS = _PLACES | {"hard": HardPixelSampler}
 SAMPLERS = (*_SAMPLERS, "balanced", *ALLOCATIONS)
 
 
@@ -126,12 +121,8 @@ def recipe_from(plain: dict) -> Recipe:
 
 def _check_names(task: str, data: str, name: str, weights: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
-    for argument, value, known in (
-        ("task", task, tuple(TASKS)),
-        ("data", data, tuple(CATALOG)),
-        ("preset", name, PRESETS),
-        ("weights", weights, WEIGHTS),
-    ):
+    names = {"task": (task, TASKS), "data": (data, CATALOG), "preset": (name, PRESETS), "weights": (weights, WEIGHTS)}
+    for argument, (value, known) in names.items():
         if value not in known:
             raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
     if name == "laptop" and weights != "none":
@@ -143,51 +134,25 @@ def _paper(task: str, data: str, weights: str) -> Recipe:
     return Recipe(task, data, "paper", weights, context=weights == "imagenet")
 
 
-@dataclass(frozen=True)
-class _Laptop:
-    """What a laptop recipe chooses for a data set; the fields are those of `Recipe` and `TrainingConfig`."""
-
-    size: tuple[int, int]
-    steps: int
-    learning_rate: float = 0.2
-    scale: tuple[float, float] = (1.0, 1.5)
-    edge_sampler: str = "uniform"
-    test_images: int | None = None
-
-
-_LAPTOP = {
-    "rooms": _Laptop((96, 96), 3000, 0.3, (1.0, 1.0)),
-    "camvid": _Laptop((180, 240), 2500),
-    "nyud": _Laptop((120, 160), 1500, scale=(1.0, 1.2)),  # nearly whole frames: where the floor is, is known
-    "bsds500": _Laptop((160, 160), 1500, edge_sampler="balanced", test_images=20),  # 200 take minutes to match
+_LAPTOP_TRAINING = {"schedule": "onecycle", "checkpoint_every": 500, "evaluate_every": 500}
+_LAPTOP = {  # steps, learning rate, and what else a recipe for two cores chooses for a data set
+    "rooms": (3000, 0.3, {"size": (96, 96), "scale": (1.0, 1.0)}),
+    "camvid": (2500, 0.2, {"size": (180, 240)}),
+    "nyud": (1500, 0.2, {"size": (120, 160), "scale": (1.0, 1.2)}),  # nearly whole frames: where the floor is, is known
+    "bsds500": (1500, 0.2, {"size": (160, 160), "test_images": 20}),  # 200 take minutes to match
 }
-_LAPTOP_OTHERS = _Laptop((128, 128), 3000)
+_LAPTOP_OTHERS = (3000, 0.2, {"size": (128, 128)})
 
 
 def _laptop(task: str, data: str) -> Recipe:
     """A recipe for two cores."""
-    choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
-    training = TrainingConfig(
-        steps=choice.steps,
-        points_per_image=round(0.04 * choice.size[0] * choice.size[1]),
-        learning_rate=choice.learning_rate,
-        schedule="onecycle",
-        checkpoint_every=500,
-        evaluate_every=500,
-        precision=fast_precision(),
-    )
-    return Recipe(
-        task,
-        data,
-        "laptop",
-        sampler={"segmentation": "square-root", "edges": choice.edge_sampler}.get(task, "uniform"),
-        size=choice.size,
-        hidden=(256,),
-        dropout=0.0,
-        scale=choice.scale,
-        test_images=choice.test_images,
-        training=training,
-    )
+    steps, rate, choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
+    points = round(0.04 * choice["size"][0] * choice["size"][1])
+    config = TrainingConfig(steps, 5, points, rate, precision=fast_precision(), **_LAPTOP_TRAINING)
+    of_edges = "balanced" if data == "bsds500" else "uniform"
+    sampler = {"segmentation": "square-root", "edges": of_edges}.get(task, "uniform")
+    choice = {"sampler": sampler, "hidden": (256,), "dropout": 0.0, "scale": (1.0, 1.5)} | choice
+    return Recipe(task, data, "laptop", training=config, **choice)
 
 
 def build_model(recipe: Recipe, pretrained: bool = True) -> PixelNet:

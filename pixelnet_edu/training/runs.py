@@ -175,7 +175,8 @@ def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, s
 
 def write_curve(path: Path, curves: dict[str, dict]) -> None:
     """Draw precision against recall of boundary scores and write the picture, whole or not at all."""
-    from pixelnet_edu.teaching.plotting import precision_recall, use_style
+    from pixelnet_edu.teaching.charts import precision_recall
+    from pixelnet_edu.teaching.plotting import use_style
 
     use_style()
     write_whole(path, precision_recall(curves).figure.savefig)

@@ -10,7 +10,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
-from pixelnet_edu.teaching import plotting
+from pixelnet_edu.teaching import charts, plotting
 from pixelnet_edu.teaching.palette import PALETTE, STRATA
 
 NAMES = ["yellow", "blue", "pink"]
@@ -142,7 +142,7 @@ def test_maps_can_stand_side_by_side():
 
 
 def test_histogram_sets_the_misses_apart():
-    axes = plotting.hits_histogram(torch.tensor([0, 0, 1, 3]), [0.4, 0.3, 0.2], "pink")
+    axes = charts.hits_histogram(torch.tensor([0, 0, 1, 3]), [0.4, 0.3, 0.2], "pink")
     assert [bar.get_height() for bar in axes.patches] == [0.5, 0.25, 0, 0.25]
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [PALETTE["missed"], *[PALETTE["sampled"]] * 3]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.4, 0.3, 0.2])
@@ -150,18 +150,18 @@ def test_histogram_sets_the_misses_apart():
 
 def test_bars_with_intervals():
     values, intervals = [0.4, 0.1], [(0.3, 0.5), (0.0, 0.2)]
-    axes = plotting.interval_bars(["uniform", "stratified"], values, intervals, "variance", exact=[0.38, 0.12])
+    axes = charts.interval_bars(["uniform", "stratified"], values, intervals, "variance", exact=[0.38, 0.12])
     assert [bar.get_width() for bar in axes.patches] == values
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first stands on top"
     np.testing.assert_allclose(axes.lines[-1].get_xdata(), [0.38, 0.12])
     with pytest.raises(ValueError, match=r"intervals: found \(0.3, 0.5\) for 0.6, expected it inside"):
-        plotting.interval_bars(["a"], [0.6], [(0.3, 0.5)], "variance")
+        charts.interval_bars(["a"], [0.6], [(0.3, 0.5)], "variance")
 
 
 def test_precision_recall_marks_the_best_threshold():
     scores = {"recall": [0.9, 0.6, 0.2], "precision": [0.3, 0.6, 0.9], "f": [0.45, 0.6, 0.33], "ods": 0.6}
     person = {"recall": [0.7], "precision": [0.8], "f": [0.75], "ods": 0.75}
-    axes = plotting.precision_recall({"a network": scores, "people": person})
+    axes = charts.precision_recall({"a network": scores, "people": person})
     assert [text.get_text() for text in axes.get_legend().texts] == ["a network, F 0.60", "people, F 0.75"]
     dots = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() in ("o", "D")]
     assert dots == [[[0.6, 0.6]], [[0.7, 0.8]]]
@@ -172,8 +172,18 @@ def test_precision_recall_marks_the_best_threshold():
 
 def test_figures_are_white_and_need_no_display():
     for axes in (
-        plotting.hits_histogram(torch.tensor([0, 1]), [0.5, 0.5], "pink"),
-        plotting.interval_bars(["a"], [1.0], [(0.9, 1.1)], "x"),
+        charts.hits_histogram(torch.tensor([0, 1]), [0.5, 0.5], "pink"),
+        charts.interval_bars(["a"], [1.0], [(0.9, 1.1)], "x"),
     ):
         assert rendered(axes.figure)[0, 0].tolist() == [1, 1, 1]
         assert png_bytes(axes.figure) < 60_000
+
+
+def test_the_style_has_the_colours_of_the_palette():
+    plotting.use_style()
+    named = {"text.color": "ink", "axes.labelcolor": "ink", "axes.edgecolor": "muted", "xtick.color": "muted"}
+    for key, name in (named | {"ytick.color": "muted", "grid.color": "line"}).items():
+        assert f"#{plt.rcParams[key].lstrip('#')}" == PALETTE[name]
+    assert [color.lstrip("#") for color in plt.rcParams["axes.prop_cycle"].by_key()["color"]] == [
+        color.lstrip("#") for color in plotting._GROUPS
+    ]

@@ -4,5 +4,3 @@ from pixelnet_edu.data.rooms.layouts import random_layout
 from pixelnet_edu.data.rooms.raycast import boundaries
 from pixelnet_edu.data.rooms.render import render
 from pixelnet_edu.data.rooms.scenes import RoomScenes
-
-__all__ = ["RoomScenes", "boundaries", "random_layout", "render"]

@@ -9,5 +9,3 @@ from .cell_explorer import CellExplorer
 from .label_probe import LabelProbe
 from .quiz import Question, Quiz
 from .sample_explorer import SampleExplorer
-
-__all__ = ["CellExplorer", "LabelProbe", "Question", "Quiz", "SampleExplorer"]

@@ -1,6 +1,6 @@
 """Means with their 95 % intervals over seeds, and the difference of two arms that share seeds.
 
-Source: Student's t, Biometrika 1908; the paired test is SciPy's.
+Source: Student's t, Biometrika 1908, as SciPy computes it.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-14  # of the mean; values that differ by less than this are equal
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,8 @@ def interval(values: Sequence[float]) -> Interval:
     >>> str(interval([40.0, 42.0, 44.0]))
     '42.0 ± 5.0'
     """
-    from scipy import stats
-
-    if not len(values):
-        raise ValueError("values: found none, expected at least one")
-    mean, number = float(np.mean(values)), len(values)
-    if number < 2:
-        return Interval(mean, float("nan"), float("nan"), number)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, number - 1) * np.std(values, ddof=1) / number**0.5)
-    return Interval(mean, mean - half, mean + half, number)
+    *found, _ = _t_test(values)
+    return Interval(*found)
 
 
 def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference:
@@ -76,12 +70,21 @@ def paired_difference(values: Sequence[float], others: Sequence[float]) -> Diffe
     >>> str(paired_difference([3.0, 4.0, 6.0], [1.0, 3.0, 3.0]))
     '+2.0 (95 % interval -0.5 to +4.5, 3 pairs, p = 0.074)'
     """
-    from scipy import stats
-
     if len(values) != len(others):
         raise ValueError(f"others: found {len(others)} values, expected {len(values)}, one for each of the first")
-    differences = np.subtract(values, others)
-    found = interval(differences)
-    same = np.ptp(differences) == 0  # no spread, by which the test divides
-    p = float(found.mean == 0) if same else float(stats.ttest_rel(values, others).pvalue)
-    return Difference(found.mean, found.low, found.high, found.number, p)
+    return Difference(*_t_test(np.subtract(values, others)))
+
+
+def _t_test(values: Sequence[float]) -> tuple[float, float, float, int, float]:
+    """Test by Student's t whether the mean is 0; return what a `Difference` holds."""
+    from scipy import stats
+
+    if not len(values):
+        raise ValueError("values: found none, expected at least one")
+    mean, number = float(np.mean(values)), len(values)
+    if np.ptp(values) <= ROUNDING * abs(mean):  # no spread, by which the test divides
+        end = mean if number > 1 else float("nan")
+        return mean, end, end, number, float(mean == 0)
+    test = stats.ttest_1samp(values, 0)
+    low, high = test.confidence_interval(CONFIDENCE)
+    return mean, float(low), float(high), number, float(test.pvalue)

@@ -72,6 +72,16 @@ def test_paired_difference_by_hand():
         paired_difference([1, 2], [1])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("values", "mean", "p"), [([0.4, 0.5], 0.3, 0), ([0.1, 0.2], 0, 1)])
+def test_equal_differences_have_no_spread_and_no_warning(values, mean, p):
+    found = paired_difference(values, [0.1, 0.2])  # 0.4 - 0.1 and 0.5 - 0.2 differ by rounding
+    assert (found.low, found.high) == (found.mean, found.mean) == (pytest.approx(mean), pytest.approx(mean))
+    assert found.p == p
+    same = interval([0.7] * 5)
+    assert same.low == same.high == same.mean
+
+
 def test_table_stands_beside_the_paper():
     text = text_of(table_of(table1()))
     lines = text.splitlines()

@@ -34,6 +34,8 @@ data_app = typer.Typer(help="Look after folders of photographs.", no_args_is_hel
 app.add_typer(data_app, name="data")
 app.command()(experiments.reproduce)
 app.command()(experiments.report)
+STOPPED = 130  # exit status after Ctrl-C: 128 and the number of its signal
+CONTINUE = "`train` continues with --resume, `reproduce` when it is started again"
 UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
 RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
 
@@ -208,20 +210,23 @@ def _print(scores: dict) -> None:
 
 
 def main() -> None:
-    """Run the command; an error is one line and exit status 2."""
+    """Run the command; an error is one line and exit status 2, Ctrl-C one line and 130."""
     keep_freed_memory()
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     if not processes().is_main_process:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
-        app(arguments, standalone_mode=False)
+        status = app(arguments, standalone_mode=False)  # typer returns the status of an exit, also that of Ctrl-C
         processes().destroy_process_group()
     except UsageError as error:
         _fail(error.format_message(), error)
     except (ValueError, TypeError, OSError, ImportError) as error:
         _fail(str(error), error)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit("pixelnet: stopped; `train` continues with --resume, `reproduce` when it is started again")
+        status = STOPPED
+    if status == STOPPED:
+        print(f"pixelnet: stopped; {CONTINUE}", file=sys.stderr)
+    sys.exit(status)
 
 
 def _fail(message: str, error: Exception) -> None:

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import re
 import shutil
+import signal
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -178,6 +182,36 @@ def test_resume_continues(trained, run, tmp_path):
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     assert run(*arguments, "--resume") == 0
     assert [p.name for p in (tmp_path / "r").glob("checkpoint-*")] == ["checkpoint-0000004"]
+
+
+STOPPED = "pixelnet: stopped; `train` continues with --resume, `reproduce` when it is started again\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "line"),
+    [(KeyboardInterrupt(), 130, STOPPED), (typer.Abort(), 130, STOPPED), (typer.Exit(3), 3, ""), (typer.Exit(), 0, "")],
+)
+def test_however_a_command_is_stopped_its_status_says_so(run, monkeypatch, capsys, end, status, line):
+    def stop(folder):
+        raise end
+
+    monkeypatch.setattr(runs, "load_run", stop)
+    assert run("predict", "run", "photo.jpg") == status
+    assert capsys.readouterr().err == line
+
+
+def test_training_that_ctrl_c_stops_says_how_it_continues(trained, tmp_path):
+    train = ["train", "--task", "segmentation", "--data", "camvid", "--root", trained[1], "--out", tmp_path / "r"]
+    process = subprocess.Popen([sys.executable, "-m", "pixelnet_edu.cli", *train], stderr=subprocess.PIPE, text=True)
+    bar = ""
+    while not re.search(r"\d(it/s|s/it)", bar):  # until it has taken a step
+        bar += (letter := process.stderr.read(1))
+        assert letter, bar
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert rest.endswith(f"\n{STOPPED}")
+    assert "Traceback" not in rest
 
 
 def test_help_teaches():

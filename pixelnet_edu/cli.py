@@ -34,6 +34,7 @@ data_app = typer.Typer(help="Look after folders of photographs.", no_args_is_hel
 app.add_typer(data_app, name="data")
 app.command()(experiments.reproduce)
 app.command()(experiments.report)
+app.command()(experiments.study)
 STOPPED = 130  # exit status after Ctrl-C: 128 and the number of its signal
 CONTINUE = "`train` continues with --resume, `reproduce` when it is started again"
 UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers

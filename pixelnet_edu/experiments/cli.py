@@ -1,4 +1,4 @@
-"""The commands `pixelnet reproduce` and `pixelnet report`."""
+"""The commands `pixelnet reproduce`, `pixelnet report` and `pixelnet study`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,11 +13,14 @@ from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.records import SHIPPED, read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
+from pixelnet_edu.experiments.studies import leak, shapes
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
 from pixelnet_edu.training.config import processes
+from pixelnet_edu.training.runs import write_json
 
 RECORDS = Path("runs/experiments")
+STUDIES = {"leak": leak, "shapes": shapes}
 Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
 Records = Annotated[Path, typer.Option(help="Folder of the records.")]
 
@@ -104,6 +107,24 @@ def report(
         picture.parent.mkdir(parents=True, exist_ok=True)
         draw(found, picture)
         print(f"wrote {picture}\n")
+
+
+def study(
+    name: Annotated[Literal[tuple(STUDIES)], typer.Argument(help="Which study.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder of the data set.")],
+    out: Annotated[Path, typer.Option(help="Record to write.")],
+    data: Annotated[Literal[shapes.DATA], typer.Option(help="Which data set; leak has CamVid only.")] = "camvid",
+) -> None:
+    """Measure what a data set gives away by itself: frames of one film (leak), or how thin its classes are (shapes).
+
+    pixelnet study leak --root CamVid --out camvid-leak.json
+
+    pixelnet study shapes --data camvid --root CamVid --out camvid-shapes.json
+    """
+    record = STUDIES[name].make_record(data, root)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, record)
+    print(f"{STUDIES[name].summary(record)}\nwrote {out}")
 
 
 def _settings(records: Path, name: str) -> list[Path]:

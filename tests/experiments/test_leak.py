@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_cli import pixelnet
 
 from pixelnet_edu.experiments.studies.leak import (
     FRAMES_PER_SECOND,
     Frames,
     allowed_by_gap,
-    main,
     make_record,
     measure,
     nearest_frames,
@@ -99,20 +99,25 @@ def test_unrelated_frames_leak_nothing():
     assert max(scores) - min(scores) < 0.02
 
 
-def test_command_writes_the_record_and_errors_are_one_line(video, tmp_path, capsys):
+def test_command_writes_the_record_and_errors_are_one_line(video, tmp_path, monkeypatch, capsys):
     out = tmp_path / "new" / "leak.json"
-    assert main(["--root", str(video), "--out", str(out)]) == 0
-    assert "mIoU of copies: official split" in capsys.readouterr().out
+    study = ["study", "leak", "--out", out, "--root"]
+    assert pixelnet(*study, video, monkeypatch=monkeypatch) == 0
+    printed = capsys.readouterr().out
+    assert "mIoU of copies: official split" in printed
+    assert f"wrote {out}" in printed
     assert out.read_text().count('"seed"') == 5
     (video / "test" / "0001AB_00300.png").rename(video / "test" / "street.png")
     (video / "testannot" / "0001AB_00300.png").rename(video / "testannot" / "street.png")
-    for root, message in (
-        (video, "name: found 'street'"),
-        (tmp_path / "none", "train: no such folder; expected CamVid"),
+    for arguments, message in (
+        ([video], "name: found 'street'"),
+        ([tmp_path / "none"], "train: no such folder; expected CamVid"),
+        ([video, "--data", "voc"], "data: found 'voc', expected camvid"),
     ):
-        assert main(["--root", str(root), "--out", str(out)]) == 2
+        assert pixelnet(*study, *arguments, monkeypatch=monkeypatch) == 2
         error = capsys.readouterr().err
         assert message in error
+        assert error.startswith("pixelnet: ")
         assert error.count("\n") == 1
 
 
@@ -127,7 +132,7 @@ def test_frames_of_several_sizes_are_named(video):
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_the_record_is_what_the_photographs_give(data_root):
-    record, found = recorded_leak(), make_record(data_root / "camvid")
+    record, found = recorded_leak(), make_record("camvid", data_root / "camvid")
     for key in ("experiment", "data", "size", "thumbnail", "frames"):
         assert found[key] == record[key]
     pairs = [(found[key], record[key]) for key in ("official", "every_fifth_of_train")]

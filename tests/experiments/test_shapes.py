@@ -1,12 +1,14 @@
 """Shares and thinness of classes: against a loop over pixels, by hand, and the records on the real labels."""
 
+import json
 import math
 
 import pytest
 import torch
 import trees
+from test_cli import pixelnet
 
-from pixelnet_edu.experiments.studies.shapes import class_shapes, main, make_record, recorded_shapes
+from pixelnet_edu.experiments.studies.shapes import class_shapes, make_record, recorded_shapes
 
 
 def by_loop(labels, k):
@@ -50,12 +52,14 @@ def test_void_alone_is_an_error():
         class_shapes([torch.full((4, 4), 255)], 2)
 
 
-def test_command_writes_the_record_and_errors_are_one_line(tmp_path, capsys):
+def test_command_writes_the_record_and_errors_are_one_line(tmp_path, monkeypatch, capsys):
     trees.camvid(tmp_path)
     out = tmp_path / "new" / "shapes.json"
-    assert main(["camvid", "--root", str(tmp_path / "CamVid"), "--out", str(out)]) == 0
-    assert "3 train and 2 test label maps" in capsys.readouterr().out
-    assert main(["camvid", "--root", str(tmp_path / "none"), "--out", str(out)]) == 2
+    study = ["study", "shapes", "--data", "camvid", "--out", out, "--root"]
+    assert pixelnet(*study, tmp_path / "CamVid", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out == f"3 train and 2 test label maps\nwrote {out}\n"
+    assert json.loads(out.read_text())["train"]["images"] == 3
+    assert pixelnet(*study, tmp_path / "none", monkeypatch=monkeypatch) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

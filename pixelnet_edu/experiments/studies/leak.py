@@ -5,15 +5,13 @@ split of the frames, and with another, tells how much of the test the training f
 Data: CamVid (Brostow et al., Pattern Recognition Letters 2009), filmed at 30 frames a second; its file names carry the
 sequence and the number of the frame. The official split is that of SegNet.
 
-    python -m pixelnet_edu.experiments.studies.leak --root camvid --out camvid-leak.json
+    pixelnet study leak --root camvid --out camvid-leak.json
 
 Shapes: N frames, T of them tested, K classes, H x W pixels, h x w pixels of a thumbnail.
 """
 
-import argparse
 import json
 import re
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from torch import Tensor
 from pixelnet_edu import VOID
 from pixelnet_edu.data.camvid import CamVid
 from pixelnet_edu.metrics import ConfusionMatrix
-from pixelnet_edu.training.runs import RECORDS, provenance, write_json
+from pixelnet_edu.training.runs import RECORDS, provenance
 
 RECORD = RECORDS / "leak" / "camvid.json"
 THUMBNAIL = (18, 24)
@@ -258,13 +256,15 @@ def _scores(frames: Frames, allowed: Tensor, is_tested: Tensor, seed: int = 0) -
     }
 
 
-def make_record(root: str | Path) -> dict:
-    """Measure CamVid at ``root`` and say what was measured with which versions; errors as of `read_frames`."""
+def make_record(data: str, root: str | Path) -> dict:
+    """Measure CamVid at ``root``, and say what was measured with which versions; errors as of `read_frames`."""
+    if data != "camvid":
+        raise ValueError(f"data: found {data!r}, expected camvid, whose names tell the time of a frame")
     frames = read_frames(root)
     counts = {"train": Counter(), "test": Counter()}
     for name, test in zip(frames.sequences, frames.is_test.tolist(), strict=True):
         counts["test" if test else "train"][name] += 1
-    about = {"experiment": "leak", "data": "camvid", "size": list(frames.labels.shape[1:])}
+    about = {"experiment": "leak", "data": data, "size": list(frames.labels.shape[1:])}
     about |= {"thumbnail": list(THUMBNAIL), "frames": {split: dict(found) for split, found in counts.items()}}
     return about | measure(frames) | provenance()
 
@@ -280,25 +280,8 @@ def recorded_leak() -> dict:
     return json.loads(RECORD.read_text())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Measure, write the record, and print the main numbers; an error is one line, and status 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pixelnet_edu.experiments.studies.leak", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--root", type=Path, required=True, help="folder of CamVid, with train/ and trainannot/ in it")
-    parser.add_argument("--out", type=Path, required=True, help="the record to write, a .json file")
-    options = parser.parse_args(arguments)
-    try:
-        record = make_record(options.root)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(options.out, record)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    mean = sum(found["miou"] for found in record["random"]) / SEEDS
-    print(f"mIoU of copies: official split {record['official']['miou']:.3f}, random split {mean:.3f}; {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def summary(record: dict) -> str:
+    """Say the main numbers of a record in one line."""
+    random = [found["miou"] for found in record["random"]]
+    official, mean = record["official"]["miou"], sum(random) / len(random)
+    return f"mIoU of copies: official split {official:.3f}, random split {mean:.3f}"

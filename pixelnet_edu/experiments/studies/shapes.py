@@ -3,14 +3,12 @@
 Source: ours. *Thinness* is told by the IoU that a perfect drawing has which is one pixel too wide all around: near 1
 for a road, far below for a pole. Void pixels don't count, as in the benchmark of PASCAL VOC.
 
-    python -m pixelnet_edu.experiments.studies.shapes camvid --root camvid --out camvid-shapes.json
+    pixelnet study shapes --data camvid --root camvid --out camvid-shapes.json
 
 Shapes: B images, K classes, H x W pixels.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
-from pixelnet_edu.training.runs import RECORDS, provenance, write_json
+from pixelnet_edu.training.runs import RECORDS, provenance
 
 FOLDER = RECORDS / "shapes"
 DATA = tuple(name for name, entry in CATALOG.items() if entry.classes and entry.source)
@@ -106,25 +104,6 @@ def _rounded(values: list[float]) -> list[float]:
     return [round(value, 5) for value in values]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Measure and write the record; an error is one line, and status 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pixelnet_edu.experiments.studies.shapes", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("data", choices=DATA, help="which data set")
-    parser.add_argument("--root", type=Path, required=True, help="its folder")
-    parser.add_argument("--out", type=Path, required=True, help="the record to write, a .json file")
-    options = parser.parse_args(arguments)
-    try:
-        record = make_record(options.data, options.root)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(options.out, record)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"wrote {options.out}: {record['train']['images']} train and {record['test']['images']} test label maps")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def summary(record: dict) -> str:
+    """Say in one line what was measured."""
+    return f"{record['train']['images']} train and {record['test']['images']} test label maps"

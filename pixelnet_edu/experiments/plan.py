@@ -60,11 +60,6 @@ class Run:
         return [max(1, round(share * self.recipe.training.steps)) for share in experiment(self.experiment).readings]
 
 
-def records_folder(records: Path, name: str, base: Recipe) -> Path:
-    """Return the folder of an experiment's records: ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``."""
-    return records / name / f"{base.task}-{base.data}-{base.name}"
-
-
 def choose_arms(chosen: Experiment, base: Recipe, names: Sequence[str] = ()) -> list[Arm]:
     """Return the arms of these names; the default ones for no name, every one for "every".
 
@@ -91,6 +86,8 @@ def plan_runs(
 ) -> list[Run]:
     """List the runs, seed by seed, so that an early stop leaves whole comparisons.
 
+    Their records go to ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``.
+
     Raises
     ------
     ValueError
@@ -98,7 +95,7 @@ def plan_runs(
     """
     if len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: found {','.join(map(str, seeds))}, expected whole numbers from 0, each once")
-    folder = records_folder(records, chosen.name, base)
+    folder = records / chosen.name / f"{base.task}-{base.data}-{base.name}"
     return [Run(chosen.name, arm.name, vary(arm.recipe, seed=seed), folder, root) for seed in seeds for arm in arms]
 
 
@@ -137,7 +134,7 @@ def check_recipe(run: Run, found: dict, path: Path) -> None:
     for name in expected:
         if found[name] != expected[name]:
             raise ValueError(
-                f"{path}: found {name} {found.get(name)!r}, expected {expected[name]!r}; it is of another recipe, so "
+                f"{path}: found {name} {found[name]!r}, expected {expected[name]!r}; it is of another recipe, so "
                 "choose another --records folder, or move it"
             )
 

@@ -211,8 +211,8 @@ def recorded_settings(name: str, preset: str = "laptop") -> list[tuple[str, str]
     >>> ("segmentation", "rooms") in recorded_settings("table1")
     True
     """
-    folders = [path.name.split("-") for path in (_folder() / name).glob(f"*-{preset}") if any(path.glob("*.json"))]
-    return sorted((task, data) for task, data, _ in folders)
+    folders = [path.name for path in (_folder() / name).glob(f"*-{preset}") if any(path.glob("*.json"))]
+    return sorted(tuple(folder.removesuffix(f"-{preset}").split("-", 1)) for folder in folders)
 
 
 def _folder() -> Path:

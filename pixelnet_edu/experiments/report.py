@@ -79,10 +79,8 @@ def text_of(rows: Sequence[Row]) -> str:
         paper = ["" if cell.paper is None else f"{cell.paper:.1f}" for cell in row.cells]
         lines += [["  paper", "", "", *paper]] if any(paper) else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    widths[0] += 1
-    return "\n".join(
-        " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    line = " | ".join(f"{{:<{width}}}" for width in (widths[0] + 1, *widths[1:]))
+    return "\n".join(line.format(*texts).rstrip() for texts in lines)
 
 
 def interval_of(records: Sequence[Record], arm: str) -> Interval:
@@ -102,13 +100,12 @@ def difference_of(records: Sequence[Record], arm: str, other: str) -> Difference
 
     Positive is better, also where a lower score is. None if they share no seed.
     """
-    task = _task(records)
-    values, others = ({r.seed: _value(r, task.score) for r in records if r.arm == name} for name in (arm, other))
-    shared = sorted(values.keys() & others.keys())
-    if not shared:
+    ours, others = _paired(records, arm, records, other)
+    if not ours:
         return None
-    pairs = [values[seed] for seed in shared], [others[seed] for seed in shared]
-    return paired_difference(*(pairs if task.higher_is_better else reversed(pairs)))
+    task = _task(records)
+    better, worse = (ours, others) if task.higher_is_better else (others, ours)
+    return paired_difference(*([_value(r, task.score) for r in side] for side in (better, worse)))
 
 
 def differences_text(records: Sequence[Record]) -> str:
@@ -170,15 +167,14 @@ def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
     score = _task(records).score
     lines = []
     for arm in _arms(records):
-        here, there = ({r.seed: r for r in found if r.arm == arm} for found in (records, others))
-        shared = sorted(here.keys() & there.keys())
-        if not shared:
+        here, there = _paired(records, arm, others, arm)
+        if not here:
             lines.append(f"  {arm:<20} no seed in common")
             continue
-        values, theirs = ([_value(found[seed], score) for seed in shared] for found in (here, there))
-        same = sum(here[seed].readings == there[seed].readings for seed in shared)
+        values, theirs = ([_value(r, score) for r in side] for side in (here, there))
+        same = sum(a.readings == b.readings for a, b in zip(here, there, strict=True))
         means = f"{interval(values)} against {interval(theirs)}"
-        lines.append(f"  {arm:<20} {means}; {paired_difference(values, theirs)}; {same} of {len(shared)} the same")
+        lines.append(f"  {arm:<20} {means}; {paired_difference(values, theirs)}; {same} of {len(here)} the same")
     return "\n".join([f"here against there, in {_unit(records)}:", *lines])
 
 
@@ -197,25 +193,26 @@ def draw(records: Sequence[Record], path: Path) -> None:
 
 def _row(records: Sequence[Record]) -> Row:
     """Make the row of one arm's records."""
-    first = records[0]
-    training, last = first.recipe["training"], len(first.readings) - 1
-    cells = []
-    for k in range(last + 1):
-        task = _task(records)
-        scores = [s for s in task.scores if s in first.readings[k]["scores"]] if k == last else [task.score]
-        cells += [_cell(records, score, k) for score in scores]
+    first, task, cells = records[0], _task(records), []
+    for k, reading in enumerate(first.readings):
+        from_last = len(first.readings) - 1 - k
+        for score in [task.score] if from_last else [s for s in task.scores if s in reading["scores"]]:
+            here = interval([_value(record, score, k) for record in records])
+            paper = paper_value(first.experiment, first.recipe["task"], first.arm, score, from_last)
+            cells.append(Cell(task.scores[score].label, reading["step"], here, paper))
         seconds = interval([record.timing["seconds"][k] for record in records])
-        cells.append(Cell("seconds", first.readings[k]["step"], seconds, None))
+        cells.append(Cell("seconds", reading["step"], seconds, None))
+    training = first.recipe["training"]
     return Row(first.arm, f"{training['images_per_step']} x {training['points_per_image']}", tuple(cells))
 
 
-def _cell(records: Sequence[Record], score: str, k: int) -> Cell:
-    """Make one cell of an arm's records, at the ``k``-th reading."""
-    first = records[0]
-    from_last = len(first.readings) - 1 - k
-    paper = paper_value(first.experiment, first.recipe["task"], first.arm, score, from_last)
-    here = interval([_value(record, score, k) for record in records])
-    return Cell(_task(records).scores[score].label, first.readings[k]["step"], here, paper)
+def _paired(
+    records: Sequence[Record], arm: str, others: Sequence[Record], other: str
+) -> tuple[list[Record], list[Record]]:
+    """Return an arm's records and those of another, of the seeds that both have."""
+    here, there = ({r.seed: r for r in of if r.arm == name} for of, name in ((records, arm), (others, other)))
+    shared = sorted(here.keys() & there.keys())
+    return [here[seed] for seed in shared], [there[seed] for seed in shared]
 
 
 def _value(record: Record, score: str, reading: int = -1) -> float:

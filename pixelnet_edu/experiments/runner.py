@@ -14,15 +14,16 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
+from torch.utils.data import Dataset
 
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import LOSS_TOLERANCE
 from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
 from pixelnet_edu.model.pixelnet import PixelNet
-from pixelnet_edu.tasks import Task, target_of
+from pixelnet_edu.tasks import TASKS, Task, target_of
 from pixelnet_edu.training.evaluation import evaluate
-from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training.runs import write_json
 from pixelnet_edu.training.trainer import fit
 
@@ -61,85 +62,63 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
         shutil.rmtree(run.work, ignore_errors=True)
 
 
+def fit_recipe(recipe: Recipe, root: Path | None, **options) -> tuple[PixelNet, list[dict]]:
+    """Train the network of a recipe; return it with the rows of the log. The options are those of `fit`."""
+    model, training = build_model(recipe), build_data(recipe, root, "train")
+    how = build_sampler(recipe), recipe.training, build_augment(recipe)
+    return model, fit(model, build_task(recipe), training, *how, progress=False, **options)
+
+
 def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     """Train, read the scores on the way, and gather the record."""
-    recipe = run.recipe
-    training, test = (build_data(recipe, run.root, split) for split in ("train", "test"))
-    task = build_task(recipe)
-    for dataset in (training, test):
-        target_of(dataset[0], task)
-    notes = _Notes(run, task, test, on_step)
-    log = fit(
-        build_model(recipe),
-        task,
-        training,
-        build_sampler(recipe),
-        recipe.training,
-        build_augment(recipe),
-        folder=run.work,
-        resume=any(run.work.glob("checkpoint-*")),
-        progress=False,
-        on_step=notes,
-    )
-    readings, seconds = notes.content["readings"], notes.content["seconds"]
-    return Record(
-        run.experiment,
-        run.arm,
-        run.seed,
-        plain(recipe),
-        readings,
-        [[row["step"], row["loss"]] for row in log],
-        made,
-        {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds},
-        {"loss": LOSS_TOLERANCE, task.score: task.tolerance},
-    )
+    notes, note = _noting(run, on_step)
+    resume = any(run.work.glob("checkpoint-*"))
+    _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
+    loss = [[row["step"], row["loss"]] for row in log]
+    timing = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": notes["seconds"]}
+    task = TASKS[run.recipe.task]
+    tolerance = {"loss": LOSS_TOLERANCE, task.score: task.tolerance}
+    about = run.experiment, run.arm, run.seed, plain(run.recipe)
+    return Record(*about, notes["readings"], loss, made, timing, tolerance)
 
 
-class _Notes:
-    """The readings of a run, on disk before the checkpoint of their step is."""
+def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
+    """Return a run's readings so far, and what adds to them after a step: on disk before its checkpoint is."""
+    path, task, test = run.work / "readings.json", build_task(run.recipe), build_data(run.recipe, run.root, "test")
+    target_of(test[0], task)  # a task that the data cannot serve ends here
+    notes = _read_whole(path, ("readings", "seconds")) if path.exists() else {"readings": [], "seconds": []}
 
-    def __init__(self, run: Run, task: Task, test, on_step: Callable[[], object]) -> None:
-        self.run, self.task, self.test, self.on_step = run, task, test, on_step
-        self.path = run.work / "readings.json"
-        self.content = {"readings": [], "seconds": []}
-        if self.path.exists():
-            self.content = _read_whole(self.path, self.content)
+    def note(step: int, seconds: float, model: PixelNet) -> None:
+        if step in run.readings:
+            earlier = sum(reading["step"] < step for reading in notes["readings"])
+            notes["readings"][earlier:] = [{"step": step, "scores": _scores(run, model, task, test)}]
+            notes["seconds"][earlier:] = [round(seconds, 2)]
+            write_json(path, notes)
+        on_step()
 
-    def __call__(self, step: int, seconds: float, model: PixelNet) -> None:
-        """Score the test set if it is time."""
-        if step in self.run.readings:
-            earlier = [reading for reading in self.content["readings"] if reading["step"] < step]
-            self.content = {
-                "readings": [*earlier, {"step": step, "scores": self._scores(model)}],
-                "seconds": [*self.content["seconds"][: len(earlier)], round(seconds, 2)],
-            }
-            write_json(self.path, self.content)
-        self.on_step()
+    return notes, note
 
-    def _scores(self, model: PixelNet) -> dict:
-        """Score the test set; of the task's scores keep the numbers, and the IoU of each class."""
-        scores = evaluate(model, self.task, self.test, workers=torch.get_num_threads())
-        extra = experiment(self.run.experiment).extra_scores
-        scores |= extra(model, self.task, self.test) if extra else {}
-        kept = {name: value for name, value in scores.items() if isinstance(value, float) or name == "iou"}
-        return json.loads(json.dumps(kept), parse_constant=lambda _: None)  # NaN, a class that never occurs
+
+def _scores(run: Run, model: PixelNet, task: Task, test: Dataset) -> dict:
+    """Score the test set; of the task's scores keep the numbers, and the IoU of each class."""
+    scores = evaluate(model, task, test, workers=torch.get_num_threads())
+    extra = experiment(run.experiment).extra_scores
+    scores |= extra(model, task, test) if extra else {}
+    kept = {name: value for name, value in scores.items() if isinstance(value, float) or name == "iou"}
+    return json.loads(json.dumps(kept), parse_constant=lambda _: None)  # NaN, a class that never occurs
 
 
 @contextmanager
 def _alone(run: Run) -> Iterator[None]:
     """Hold the lock of a run."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run.folder / f".{run.name}.lock")
     try:
-        lock.acquire(timeout=0)
+        with FileLock(run.folder / f".{run.name}.lock", timeout=0):
+            yield
     except Timeout as error:
         raise ValueError(
             f"{run.record}: found another process at this run, expected none; wait, or choose other seeds or arms"
         ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -11,18 +11,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from tqdm.auto import tqdm
 
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
-from pixelnet_edu.experiments.runner import perform
+from pixelnet_edu.experiments.runner import fit_recipe, perform
 from pixelnet_edu.training.evaluation import evaluate
-from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.recipes import build_data, build_model, build_task
 from pixelnet_edu.training.runs import keep_freed_memory
-from pixelnet_edu.training.trainer import fit
 
 _WARM_UP, _MEASURED, _SCORED = 3, 6, 3  # steps, steps, test images
 
@@ -81,14 +80,19 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
     """Keep ``jobs`` processes busy; return the runs that were not begun."""
     context = multiprocessing.get_context("spawn")  # a forked process would inherit locks that torch's threads hold
     steps, busy = context.Value("q", 0), set()
-    with ProcessPoolExecutor(jobs, context, _join, (steps,)) as pool:
-        while busy or (left and time.monotonic() < deadline):
-            while left and len(busy) < jobs and time.monotonic() < deadline:
-                busy.add(pool.submit(_perform_counted, left.pop(0), threads))
-            done, busy = wait(busy, timeout=1, return_when=FIRST_COMPLETED)
-            bar.update(steps.value - bar.n)
-            for future in done:
-                _result(future)
+    try:
+        with ProcessPoolExecutor(jobs, context, _join, (steps,)) as pool:
+            while busy or (left and time.monotonic() < deadline):
+                while left and len(busy) < jobs and time.monotonic() < deadline:
+                    busy.add(pool.submit(_perform_counted, left.pop(0), threads))
+                done, busy = wait(busy, timeout=1, return_when=FIRST_COMPLETED)
+                bar.update(steps.value - bar.n)
+                for future in done:
+                    future.result()  # raises what its run raised
+    except BrokenProcessPool as error:
+        raise OSError(
+            "jobs: a process was killed, perhaps for memory; run the same command again with fewer"
+        ) from error
     return left
 
 
@@ -117,61 +121,24 @@ def _count() -> None:
         _steps.value += 1
 
 
-def _result(future) -> None:
-    """Raise what a process raised; one clear error where it died."""
-    try:
-        future.result()
-    except BrokenProcessPool as error:
-        raise OSError(
-            "jobs: a process was killed, perhaps for memory; run the same command again with fewer"
-        ) from error
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an arm costs here: seconds a step, seconds to score a test image, and seconds a run."""
-
-    arm: str
-    step: float
-    image: float
-    run: float
-
-
-def measure(runs: Sequence[Run]) -> dict[str, Cost]:
-    """Measure a few steps and a few test images of each arm, without writing anything but the data set's cache.
+def measure(run: Run) -> tuple[float, float]:
+    """Measure a few steps and a few test images of a run, without writing anything but the data set's cache.
 
     Returns
     -------
-    dict of str to Cost
-        By arm.
+    (float, float)
+        Seconds of a step, and of the whole run.
     """
-    one_of_each = {run.arm: run for run in runs}
-    return {name: _measure(run) for name, run in one_of_each.items()}
-
-
-def _measure(run: Run) -> Cost:
-    """Measure one arm."""
+    clock = []
     short = vary(run.recipe, steps=_WARM_UP + _MEASURED)
-    model, clock = build_model(short), []
-    fit(
-        model,
-        build_task(short),
-        build_data(short, run.root, "train"),
-        build_sampler(short),
-        short.training,
-        build_augment(short),
-        progress=False,
-        on_step=lambda step, seconds, model: clock.append(seconds),
-    )
-    step = statistics.median(
-        after - before for before, after in zip(clock[_WARM_UP - 1 :], clock[_WARM_UP:], strict=False)
-    )
+    model, _ = fit_recipe(short, run.root, on_step=lambda step, seconds, model: clock.append(seconds))
+    step = statistics.median(after - before for before, after in pairwise(clock[_WARM_UP - 1 :]))
     test = build_data(run.recipe, run.root, "test")
     few = [test[index] for index in range(min(_SCORED, len(test)))]
     began = time.perf_counter()
     evaluate(model, build_task(run.recipe), few)
     image = (time.perf_counter() - began) / len(few)
-    return Cost(run.arm, step, image, run.recipe.training.steps * step + len(run.readings) * len(test) * image)
+    return step, run.recipe.training.steps * step + len(run.readings) * len(test) * image
 
 
 def forecast(runs: Sequence[Run], jobs: int = 1) -> str:
@@ -186,12 +153,11 @@ def forecast(runs: Sequence[Run], jobs: int = 1) -> str:
     """
     left = [run for run in runs if not is_finished(run)]
     check_networks(left)
-    costs = measure(runs)
-    lines = [f"{'arm':<22} {'ms/step':>8} {'min/run':>8} {'runs left':>10}"]
-    for name, cost in costs.items():
-        number = sum(run.arm == name for run in left)
-        lines.append(f"{name:<22} {1000 * cost.step:>8.0f} {cost.run / 60:>8.1f} {number:>10}")
-    minutes = sum(costs[run.arm].run for run in left) / 60
+    lines, minutes = [f"{'arm':<22} {'ms/step':>8} {'min/run':>8} {'runs left':>10}"], 0
+    for arm, one in {run.arm: run for run in runs}.items():
+        (step, whole), number = measure(one), sum(run.arm == arm for run in left)
+        lines.append(f"{arm:<22} {1000 * step:>8.0f} {whole / 60:>8.1f} {number:>10}")
+        minutes += number * whole / 60
     lines.append(f"{len(left)} runs left: about {minutes / jobs:.0f} minutes on {jobs} process{'es' * (jobs > 1)}")
     if jobs > 1:
         lines.append("measured alone; processes that share cores take longer than this")

@@ -17,15 +17,12 @@ from pixelnet_edu.training.evaluation import predict_one
 from pixelnet_edu.training.recipes import Recipe
 
 _BINS = 15
-_SHARES = (25, 50, 75)
 
 
 def arms(base: Recipe) -> list[Arm]:
     """List the arms: uniform sampling, and 25, 50 and 75 % of edge pixels."""
-    biased = [
-        Arm(f"edges-{share}", f"{share} % edge pixels", vary(base, sampler="balanced", positive_share=share / 100))
-        for share in _SHARES
-    ]
+    balanced = [(share, vary(base, sampler="balanced", positive_share=share / 100)) for share in (25, 50, 75)]
+    biased = [Arm(f"edges-{share}", f"{share} % edge pixels", recipe) for share, recipe in balanced]
     return [Arm("uniform", "as many edge pixels as there are", base), *biased]
 
 
@@ -56,10 +53,8 @@ def calibration(model: PixelNet, task: Task, dataset: Dataset) -> dict[str, floa
         known = task.valid(sample["edges"])
         probabilities = task.decode(predict_one(model, sample["image"]))[0][known].double()
         bins = (probabilities * _BINS).long().clamp(max=_BINS - 1)
-        for row, values in zip(
-            sums, (torch.ones_like(probabilities), probabilities, sample["edges"][known]), strict=True
-        ):
-            row.index_add_(0, bins, values.double())
+        values = torch.ones_like(probabilities), probabilities, sample["edges"][known].double()
+        sums.index_add_(1, bins, torch.stack(values))
     pixels, predicted, edges = sums
     return {
         "calibration_error": float((predicted - edges).abs().sum() / pixels.sum()),

@@ -13,16 +13,13 @@ def arms(base: Recipe) -> list[Arm]:
     """List the arms: linear, linear with normalised levels, 1 to 3 hidden layers; then the outer two with context."""
     width = base.hidden[0]
     linear = vary(base, hidden=(), level_norm=True)
-    layers = [vary(base, hidden=(width,) * n) for n in (1, 2, 3)]
+    mlps = {n: vary(base, hidden=(width,) * n) for n in (1, 2, 3)}
     return [
         Arm("linear", "linear", vary(base, hidden=())),
         Arm("linear-norm", "linear, normalised levels", linear),
-        *[
-            Arm(f"mlp-{n}", f"{n} hidden layer{'s' * (n > 1)} of {width}", recipe)
-            for n, recipe in enumerate(layers, start=1)
-        ],
+        *[Arm(f"mlp-{n}", f"{n} hidden layer{'s' * (n > 1)} of {width}", mlp) for n, mlp in mlps.items()],
         Arm("linear-norm-context", "linear, normalised levels, context", vary(linear, context=True), default=False),
-        Arm("mlp-2-context", f"2 hidden layers of {width}, context", vary(layers[1], context=True), default=False),
+        Arm("mlp-2-context", f"2 hidden layers of {width}, context", vary(mlps[2], context=True), default=False),
     ]
 
 

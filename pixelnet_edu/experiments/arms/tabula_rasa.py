@@ -8,7 +8,7 @@ Source: the paper's section on training from scratch (PixelNet, arXiv 1702.06506
 trained for boundaries on the training photographs of BSDS500, which are no ImageNet weights.
 """
 
-from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
+from pixelnet_edu.experiments.design import Arm, Claim, Experiment, every_pixel, vary
 from pixelnet_edu.training.recipes import Recipe
 
 _LAPTOP_STEPS = 200
@@ -22,10 +22,9 @@ def arms(base: Recipe) -> list[Arm]:
         steps = min(base.training.steps, _LAPTOP_STEPS)
         base = vary(base, steps=steps, checkpoint_every=max(1, steps // 2), log_every=max(1, steps // 40))
     pretrained = vary(base, learning_rate=_PRETRAINED_RATE, clip_norm=10.0)
-    every = base.size[0] * base.size[1]
     return [
         Arm("scratch", "from scratch, 4 %", base),
-        Arm("scratch-all", "from scratch, every pixel", vary(base, sampler="any", points_per_image=every)),
+        Arm("scratch-all", "from scratch, every pixel", every_pixel(base)),
         Arm("hed", "boundary weights, 4 %", vary(pretrained, weights="hed")),
         Arm("imagenet", "ImageNet weights, 4 %", vary(pretrained, weights="imagenet"), default=False),
     ]

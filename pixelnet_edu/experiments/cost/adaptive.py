@@ -5,12 +5,12 @@ Scores are those of `evaluate`. Computed pixels are counted where they cannot hi
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
 from pixelnet_edu.data.catalog import spread
@@ -18,6 +18,7 @@ from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.experiments.cost.plans import Plan, Rich
 from pixelnet_edu.experiments.cost.report import once, row
 from pixelnet_edu.experiments.cost.timing import interleaved
+from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.model.heads import MLPHead
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
@@ -43,37 +44,23 @@ class CamVidRun:
     test: Dataset
 
 
-class AdaptivePredictor(nn.Module):
-    """A network that predicts adaptively for one task, as `evaluate` and the clock want it."""
-
-    def __init__(self, net: PixelNet, task: Task) -> None:
-        super().__init__()
-        self.net, self.task = net, task
-
-    def predict(self, images: Tensor) -> Tensor:
-        """Predict images (B, 3, H, W), (B, K, H, W)."""
-        return self.net.predict(images, mode="adaptive", task=self.task)
-
-
 def rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on rooms, with the recorded network of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    return compare(f"rooms, {task}", net, problem, _scenes(recipe.size, plan.scenes), plan)
+    return compare(f"rooms, {task}", net, problem, _unseen(recipe.size, plan.scenes), plan)
 
 
 def rich_rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on larger rooms, with a predictor of the paper's size on the recorded backbone of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    recipe = replace(recipe, size=plan.rich.size)
-    net = enrich(net, problem, recipe, _scenes(recipe.size, RICH_SCENES, seed=0), plan.rich)
-    scenes = _scenes(recipe.size, plan.rich.scenes)
-    return compare(f"large rooms, rich predictor, {task}", net, problem, scenes, plan)
+    size = plan.rich.size
+    net = enrich(net, problem, vary(recipe, size=size), list(RoomScenes(size, RICH_SCENES, seed=0)), plan.rich)
+    return compare(f"large rooms, rich predictor, {task}", net, problem, _unseen(size, plan.rich.scenes), plan)
 
 
-def _scenes(size: tuple[int, int], number: int, seed: int = 1) -> list[dict]:
-    """Render rooms; no recorded network was trained on those of seed 1."""
-    dataset = RoomScenes(size, number, seed)
-    return [dataset[k] for k in range(number)]
+def _unseen(size: tuple[int, int], number: int) -> list[dict]:
+    """Render rooms that no recorded network was trained on."""
+    return list(RoomScenes(size, number, seed=1))
 
 
 def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: Dataset, rich: Rich) -> PixelNet:
@@ -84,10 +71,10 @@ def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: Datase
     torch.manual_seed(0)
     head = MLPHead(net.backbone.hypercolumn_channels, problem.num_outputs, rich.hidden)
     enriched = PixelNet(copy.deepcopy(net.backbone), head)
-    few = {"steps": rich.steps, "points_per_image": rich.points, "evaluate_every": 0}
-    config = replace(recipe.training, learning_rate=RICH_RATE, precision=fast_precision(), **few)
-    sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
-    fit(enriched, problem, dataset, sampler, config, augment, progress=False)
+    recipe = vary(recipe, steps=rich.steps, points_per_image=rich.points, evaluate_every=0)
+    recipe = vary(recipe, learning_rate=RICH_RATE, precision=fast_precision())
+    how = recipes.build_sampler(recipe), recipe.training, recipes.build_augment(recipe)
+    fit(enriched, problem, dataset, *how, progress=False)
     return enriched
 
 
@@ -123,7 +110,8 @@ def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
 
 def compare(name: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:
     """Return the rows of speed, score and computed pixels of one network."""
-    fast = AdaptivePredictor(net, problem)
+    fast = copy.copy(net)  # the same weights
+    fast.predict = partial(net.predict, mode="adaptive", task=problem)
     sides = {
         "ours": partial(_predict_all, fast, samples),
         "peer": partial(_predict_all, net, samples),
@@ -170,9 +158,6 @@ def count_computed(head: nn.Module, run) -> int:
     """
     *_, last = (module for module in head.modules() if isinstance(module, nn.Linear))
     counts = []
-    hook = last.register_forward_hook(lambda _, inputs, outputs: counts.append(outputs[..., 0].numel()))
-    try:
+    with last.register_forward_hook(lambda _, inputs, outputs: counts.append(outputs[..., 0].numel())):
         run()
-    finally:
-        hook.remove()
     return sum(counts)

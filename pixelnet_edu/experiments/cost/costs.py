@@ -42,20 +42,15 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
     (87808, 1344, 590561280)
     """
     linears = [module for module in head.modules() if isinstance(module, nn.Linear)]
-    head_macs = sum(linear.weight.numel() for linear in linears)
-    hypercolumn = FLOAT_BYTES * backbone.hypercolumn_channels
-    hidden = FLOAT_BYTES * sum(linear.out_features for linear in linears[:-1])
-    total, backbone_macs = images * points, images * _image_macs(backbone, size)
-    return {
-        "backbone_macs": backbone_macs,
-        "head_macs": total * head_macs,
-        "step_macs": FORWARD_AND_BACKWARD * (backbone_macs + total * head_macs),
-        "head_macs_per_point": head_macs,
-        "hypercolumn_bytes": total * hypercolumn,
-        "hypercolumn_bytes_per_point": hypercolumn,
-        "hidden_bytes": total * hidden,
-        "hidden_bytes_per_point": hidden,
+    of_a_point = {
+        "head_macs": sum(linear.weight.numel() for linear in linears),
+        "hypercolumn_bytes": FLOAT_BYTES * backbone.hypercolumn_channels,
+        "hidden_bytes": FLOAT_BYTES * sum(linear.out_features for linear in linears[:-1]),
     }
+    cost = {"backbone_macs": images * _image_macs(backbone, size)}
+    for name, value in of_a_point.items():
+        cost |= {name: images * points * value, f"{name}_per_point": value}
+    return cost | {"step_macs": FORWARD_AND_BACKWARD * (cost["backbone_macs"] + cost["head_macs"])}
 
 
 def _image_macs(backbone: nn.Module, size: tuple[int, int]) -> int:

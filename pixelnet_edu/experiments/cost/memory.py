@@ -82,11 +82,8 @@ def peak_bytes() -> int:
     """
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count the peak of the process that started this one
-        peak = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), None)
-        if peak:
-            return 1024 * int(peak.split()[1])
+    if peak := _told_bytes("/proc/self/status", "VmHWM:"):  # getrusage's is of the process that started this one, too
+        return peak
     import resource  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -109,7 +106,10 @@ def available_bytes() -> int:
     """Return the memory that is free for a measurement: of the GPU, or of the machine as far as it tells."""
     if torch.cuda.is_available():
         return torch.cuda.mem_get_info()[0]
-    meminfo = Path("/proc/meminfo")
-    lines = meminfo.read_text().splitlines() if meminfo.exists() else []
-    found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * found[0] if found else total_bytes()
+    return _told_bytes("/proc/meminfo", "MemAvailable:") or total_bytes()
+
+
+def _told_bytes(path: str, name: str) -> int | None:
+    """Return what a line of a file of Linux tells in kilobytes, where there is such a line."""
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), None)

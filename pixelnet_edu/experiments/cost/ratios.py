@@ -4,6 +4,7 @@ Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,6 @@ from pixelnet_edu.experiments.cost.report import once, row
 from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import NETWORKS, Setup, Workload, build
 from pixelnet_edu.model.fast import read_hypercolumns
-from pixelnet_edu.sampling.samplers import StratifiedSampler
 from pixelnet_edu.training.config import has_fast_bf16
 from pixelnet_edu.training.recipes import Recipe, build_sampler, preset
 
@@ -32,11 +32,11 @@ def extraction(plan: Plan) -> list[dict]:
     setup = build(plan.step, training=False)
     with torch.no_grad():
         maps = [feature.requires_grad_() for feature in setup.net.backbone(setup.images)]
-    levels, points = setup.net.backbone.levels, setup.points
-    gradient = torch.ones(*points.shape[:2], sum(level.channels for level in levels), device=points.device)
+    backbone, points = setup.net.backbone, setup.points
+    gradient = torch.ones(*points.shape[:2], backbone.hypercolumn_channels, device=points.device)
 
     def both_ways(read) -> None:
-        torch.autograd.grad(read(maps, points, levels), maps, gradient)
+        torch.autograd.grad(read(maps, points, backbone.levels), maps, gradient)
 
     readers = {"ours": read_hypercolumns, "peer": grid_sample_hypercolumns}
     times = interleaved({side: partial(both_ways, read) for side, read in readers.items()}, plan.seconds)
@@ -46,46 +46,41 @@ def extraction(plan: Plan) -> list[dict]:
 
 def training_step(plan: Plan) -> list[dict]:
     """Take whole steps, against the obvious step, and against what the backbone and the head's products alone take."""
-    setup = build(plan.step, training=True)
-    matrix = torch.rand(plan.matrix, plan.matrix, device=setup.images.device)
-    sides = {
-        "ours": partial(workloads.step, setup),
-        "peer": partial(workloads.plain_step, setup),
-        "backbone": partial(workloads.backbone_step, setup),
-        "product": lambda: matrix @ matrix,
-    }
-    if has_fast_bf16():
-        sides |= _in_bf16(setup, matrix)
-    times = interleaved(sides, 3 * plan.seconds)
-    cost = step_cost(setup.net.backbone, setup.net.head, plan.step.size, plan.step.images, plan.step.points)
-    about = {"network": NETWORKS[plan.step.network]}
+    setup, step = build(plan.step, training=True), plan.step
+    times = interleaved(_step_sides(setup, plan.matrix), 3 * plan.seconds)
+    head_macs = step_cost(setup.net.backbone, setup.net.head, step.size, step.images, step.points)["head_macs"]
+    about = {"network": NETWORKS[step.network]}
 
-    def compare(name: str, of: str, goal: float | None) -> dict:
+    def against_peer(name: str, of: str, goal: float) -> dict:
+        """Compare a step with the obvious one."""
+        return row(name, "share", "s", times[f"{of}ours"], times["peer"], goal, **about)
+
+    def against_limit(name: str, of: str, goal: float | None) -> dict:
         """Compare a step with its limit: its backbone, and the head's multiply-adds as one product, as precise."""
         parts = {part: times[of + part] for part in ("backbone", "product")}
-        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, cost["head_macs"]))
-        return row(f"{name}, of the limit", "share", "s", times[of + "ours"], bound, goal, **about, **parts)
+        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, head_macs))
+        return row(f"{name}, of the limit", "share", "s", times[f"{of}ours"], bound, goal, **about, **parts)
 
-    against_peer = partial(row, kind="share", unit="s", peer=times["peer"], **about)
-    rows = [
-        against_peer("training step", ours=times["ours"], goal=0.66),
-        compare("training step", "", goal=1.15),
-    ]
+    rows = [against_peer("training step", "", goal=0.66), against_limit("training step", "", goal=1.15)]
     if "bf16 ours" in times:
         name = "training step in bf16"
-        rows.append(against_peer(f"{name}, against the obvious one in float32", ours=times["bf16 ours"], goal=0.25))
-        rows.append(compare(name, "bf16 ", goal=None))
+        rows.append(against_peer(f"{name}, against the obvious one in float32", "bf16 ", goal=0.25))
+        rows.append(against_limit(name, "bf16 ", goal=None))
     return rows
 
 
-def _in_bf16(setup: Setup, matrix: Tensor) -> dict[str, Callable[[], object]]:
-    """Return the sides of a training step in mixed precision: the whole, its backbone, and a product in it."""
-    half = matrix.bfloat16()
-    return {
-        "bf16 ours": partial(workloads.in_bf16, workloads.step, setup),
-        "bf16 backbone": partial(workloads.in_bf16, workloads.backbone_step, setup),
-        "bf16 product": lambda: half @ half,
+def _step_sides(setup: Setup, side: int) -> dict[str, Callable[[], object]]:
+    """Return a step, the obvious one, the backbone's part and a product; all but the obvious in bf16, too, if fast."""
+    steps = {"ours": workloads.step, "peer": workloads.plain_step, "backbone": workloads.backbone_step}
+    matrix = torch.rand(side, side, device=setup.images.device)
+    sides = {name: partial(step, setup) for name, step in steps.items()} | {
+        "product": partial(torch.mm, matrix, matrix)
     }
+    if has_fast_bf16():
+        half = matrix.bfloat16()
+        sides |= {f"bf16 {name}": partial(workloads.in_bf16, steps[name], setup) for name in ("ours", "backbone")}
+        sides |= {"bf16 product": partial(torch.mm, half, half)}
+    return sides
 
 
 def limit(backbone: float, product: float, side: int, head_macs: int) -> float:
@@ -112,14 +107,14 @@ def limit(backbone: float, product: float, side: int, head_macs: int) -> float:
 
 def few_pixels(plan: Plan) -> list[dict]:
     """Take a step on a few pixels of one image, against all its pixels: time, and memory beyond the backbone's."""
-    few = Workload(plan.step.network, plan.step.size, 1, plan.step.points)
+    few, pixels = replace(plan.step, images=1), plan.step.size[0] * plan.step.size[1]
     setup = build(few, training=True)
-    sides = {"ours": partial(workloads.step, setup), "peer": partial(workloads.chunked_step, setup)}
-    times = interleaved(sides, plan.seconds)
-    about = {"network": NETWORKS[few.network], "points": few.points, "pixels": few.size[0] * few.size[1]}
+    times = _in_turn(setup, plan.seconds, ours=workloads.step, peer=workloads.chunked_step)
+    about = {"network": NETWORKS[few.network], "points": few.points, "pixels": pixels}
     rows = [row("step on few pixels, against all", "times", "s", **times, goal=10, **about, chunk=workloads.CHUNK)]
-    whole_fits = 4 * _all_pixels_bytes(setup) < available_bytes()
-    del setup, sides  # the processes below need the room
+    every = step_cost(setup.net.backbone, setup.net.head, few.size, 1, pixels)
+    whole_fits = 4 * (every["hypercolumn_bytes"] + every["hidden_bytes"]) < available_bytes()
+    del setup  # the processes below need the room
     base = measure(workloads.backbone_step, few)["peak_bytes"]
     ours = _beyond(base, workloads.step, few)
     whole = _beyond(base, workloads.all_pixels_step, few) if whole_fits else None
@@ -129,11 +124,27 @@ def few_pixels(plan: Plan) -> list[dict]:
     return [*rows, row(f"{name} in chunks", "times", "bytes", ours, chunked, **about, chunk=workloads.CHUNK)]
 
 
-def _all_pixels_bytes(setup: Setup) -> int:
-    """Count the hypercolumns and hidden activations of every pixel."""
-    size = setup.images.shape[-2:]
-    cost = step_cost(setup.net.backbone, setup.net.head, size, len(setup.images), size[0] * size[1])
-    return cost["hypercolumn_bytes"] + cost["hidden_bytes"]
+def dense_prediction(plan: Plan) -> list[dict]:
+    """Predict every pixel of one image, against resizing every level: time, memory beyond the backbone's, equality."""
+    one = replace(plan.step, images=1)
+    setup = build(one, training=False)
+    times = _in_turn(setup, plan.seconds, ours=workloads.predict, peer=workloads.full_size_predict)
+    ours, peer = setup.net.predict(setup.images), workloads.plain_predict(setup.net, setup.images)
+    about = {"network": NETWORKS[one.network]}
+    difference = once(float((ours - peer).abs().max() / peer.abs().max()))
+    del setup, ours, peer  # the processes below need the room
+    base = measure(workloads.backbone_predict, one)["peak_bytes"]
+    memory = [_beyond(base, operation, one) for operation in (workloads.predict, workloads.full_size_predict)]
+    return [
+        row("every pixel, against full-size maps", "times", "s", **times, goal=2, **about),
+        row("memory of every pixel, against the same", "times", "bytes", *memory, goal=5, **about),
+        row("largest difference, of the largest output", "added", "", difference, once(0.0), goal=1e-4, **about),
+    ]
+
+
+def _in_turn(setup: Setup, seconds: float, **operations: Callable[[Setup], None]) -> dict[str, dict]:
+    """Time operations on a workload."""
+    return interleaved({side: partial(operation, setup) for side, operation in operations.items()}, seconds)
 
 
 def _beyond(base: int, operation: Callable[[Setup], None], workload: Workload) -> dict | None:
@@ -144,49 +155,29 @@ def _beyond(base: int, operation: Callable[[Setup], None], workload: Workload) -
         return None
 
 
-def dense_prediction(plan: Plan) -> list[dict]:
-    """Predict every pixel of one image, against resizing every level: time, memory beyond the backbone's, equality."""
-    one = Workload(plan.step.network, plan.step.size, 1, plan.step.points)
-    setup = build(one, training=False)
-    sides = {"ours": partial(workloads.predict, setup), "peer": partial(workloads.full_size_predict, setup)}
-    times = interleaved(sides, plan.seconds)
-    ours, peer = setup.net.predict(setup.images), workloads.plain_predict(setup.net, setup.images)
-    about = {"network": NETWORKS[one.network]}
-    difference = once(float((ours - peer).abs().max() / peer.abs().max()))
-    del setup, sides, ours, peer  # the processes below need the room
-    base = measure(workloads.backbone_predict, one)["peak_bytes"]
-    memory = [_beyond(base, operation, one) for operation in (workloads.predict, workloads.full_size_predict)]
-    return [
-        row("every pixel, against full-size maps", "times", "s", **times, goal=2, **about),
-        row("memory of every pixel, against the same", "times", "bytes", *memory, goal=5, **about),
-        row("largest difference, of the largest output", "added", "", difference, once(0.0), goal=1e-4, **about),
-    ]
-
-
 def stratified_sampling(plan: Plan) -> list[dict]:
     """Draw points by class, against a loop over classes, and against the laptop step that they are drawn for."""
-    laptop = preset("segmentation", "camvid", "laptop")
-    sampler, n = build_sampler(laptop), plan.step.points
-    labels = label_maps(plan.labels).to(workloads.device())
-    generator, random = torch.Generator().manual_seed(0), np.random.RandomState(0)
+    laptop, n = preset("segmentation", "camvid", "laptop"), plan.step.points
+    sampler, labels = build_sampler(laptop), label_maps(plan.labels).to(workloads.device())
+    random = np.random.RandomState(0)
     sides = {
-        "ours": lambda: sampler(labels, n, generator=generator),
+        "ours": partial(sampler, labels, n, generator=torch.Generator().manual_seed(0)),
         "peer": lambda: per_class_loop(labels.cpu().numpy(), n, random),
     }
     rows = [row("stratified sampling, against a loop", "times", "s", **interleaved(sides, plan.seconds / 2), goal=10)]
     for size, points in ((plan.labels, n), (laptop.size, laptop.training.points_per_image)):
-        rows.append(_share_of_step(plan, laptop, sampler, size, points))
+        rows.append(_share_of_step(plan, laptop, size, points))
     return rows
 
 
-def _share_of_step(plan: Plan, laptop: Recipe, sampler: StratifiedSampler, size: tuple[int, int], n: int) -> dict:
+def _share_of_step(plan: Plan, laptop: Recipe, size: tuple[int, int], n: int) -> dict:
     """Compare drawing points with the laptop step on images of the same size."""
     setup = build(Workload("laptop", size, laptop.training.images_per_step, n), training=True)
     labels, generator = label_maps(size).to(workloads.device()), torch.Generator().manual_seed(0)
     bf16 = laptop.training.precision == "bf16"
     take_step = partial(workloads.in_bf16, workloads.step) if bf16 else workloads.step
-    sides = {"ours": lambda: sampler(labels, n, generator=generator), "peer": partial(take_step, setup)}
-    times = interleaved(sides, plan.seconds / 2)
+    draw = partial(build_sampler(laptop), labels, n, generator=generator)
+    times = interleaved({"ours": draw, "peer": partial(take_step, setup)}, plan.seconds / 2)
     name = f"sampling, of a laptop step at {size[0]} x {size[1]}"
     return row(name, "share", "s", **times, goal=0.01, network=NETWORKS["laptop"], points=n)
 

@@ -72,14 +72,10 @@ def table(rows: list[dict]) -> str:
     name    ours    peer   ratio    goal  reached
     sort  250 ms  1.00 s  4.00 x  >= 5 x       no
     """
-    lines = [COLUMNS, *(cells_of(r) for r in rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    lines = [COLUMNS, *map(cells_of, rows)]
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    line = "  ".join([f"{{:<{first}}}", *[f"{{:>{width}}}" for width in others]])
+    return "\n".join(line.format(*cells) for cells in lines)
 
 
 def cells_of(r: dict) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pixelnet_edu.experiments.cost import adaptive, ratios
 from pixelnet_edu.experiments.cost.costs import step_cost
 from pixelnet_edu.experiments.cost.curves import growth
 from pixelnet_edu.experiments.cost.memory import how_measured
-from pixelnet_edu.experiments.cost.plans import FULL, QUICK, Curve, Plan
+from pixelnet_edu.experiments.cost.plans import FULL, QUICK, Plan
 from pixelnet_edu.experiments.cost.report import machine
 from pixelnet_edu.model.backbones import VGG16
 from pixelnet_edu.model.heads import MLPHead
@@ -58,19 +58,16 @@ def run_bench(
     about = {"quick": quick, "machine": machine(), "fast_bf16": has_fast_bf16(), "memory": how_measured()}
     record = about | provenance() | {"seconds": 0.0, "rows": [], "curves": [], "costs": paper_costs()}
     parts = [("rows", name, part) for name, part in _parts(plan, photographs).items()]
-    parts += [("curves", f"{curve.operation} by {curve.axis}", partial(_curve, curve, plan)) for curve in plan.curves]
+    for curve in plan.curves:
+        parts.append(("curves", f"{curve.operation} by {curve.axis}", partial(growth, curve, plan.curve_seconds)))
     with tqdm(parts, desc="bench", dynamic_ncols=True) as bar:
         for kind, name, measure in bar:
             bar.set_postfix_str(name)
-            record[kind] += measure()
+            found = measure()
+            record[kind] += found if kind == "rows" else [found]
             record["seconds"] = time.perf_counter() - start
             keep(record)
     return record
-
-
-def _curve(curve: Curve, plan: Plan) -> list[dict]:
-    """Measure one curve of growth."""
-    return [growth(curve, plan.curve_seconds)]
 
 
 def _parts(plan: Plan, photographs: adaptive.CamVidRun | None) -> dict[str, Callable[[], list[dict]]]:

@@ -8,6 +8,8 @@ import torch
 from pixelnet_edu import cli
 from pixelnet_edu.experiments import cli as commands
 from pixelnet_edu.experiments import schedule
+from pixelnet_edu.experiments.arms import EXPERIMENTS
+from pixelnet_edu.experiments.design import base_recipe
 
 
 @pytest.fixture
@@ -57,6 +59,9 @@ def test_lists(run):
     assert [line.split()[0] for line in out.splitlines()][:2] == ["all-pixels", "uniform-4"]
     assert "hard" in out
     assert "class-balanced" not in run("reproduce", "table1", "--list", "--task", "normals")[1]
+    weighted = {arm.name: arm.recipe for arm in EXPERIMENTS["table1"].arms(base_recipe("edges", "rooms", "laptop"))}
+    assert [name for name, recipe in weighted.items() if recipe.training.reweight] == ["class-balanced-weighted"]
+    assert weighted["class-balanced-weighted"].sampler == weighted["class-balanced"].sampler == "balanced"
 
 
 def test_dry_run(run, rooms, tmp_path):

@@ -12,19 +12,26 @@ def arms(base: Recipe) -> list[Arm]:
     """List the arms: all pixels and 4 %, as in the paper; then fewer pixels, and other samplers.
 
     "All" draws every pixel of the crop, and the loss leaves the void ones out; so an image weighs as much as its valid
-    pixels, whereas 4 % of each weigh all images alike. Hard pixels are not weighted back: their loss is another one.
+    pixels, whereas 4 % of each weigh all images alike. Hard and class-balanced pixels are not weighted back, so their
+    loss is another one; "class-balanced-weighted" estimates the loss of all pixels from them without bias.
     """
+    of_classes = TASKS[base.task].class_balanced  # "" where there are none
     samplers = (
-        ("class-balanced", "4 %, as many of each class", TASKS[base.task].class_balanced),  # "" where there are none
-        ("spatial", "4 %, spread over a grid", "spatial"),
-        ("hard", "4 %, mostly those of high loss", "hard"),
+        ("class-balanced", "4 %, as many of each class", of_classes, False),
+        ("class-balanced-weighted", "the same, weighted back", of_classes, True),
+        ("spatial", "4 %, spread over a grid", "spatial", False),
+        ("hard", "4 %, mostly those of high loss", "hard", False),
     )
     return [
         Arm("all-pixels", "every pixel", every_pixel(base)),
         uniform(base, "uniform-4", 2000),
         uniform(base, "uniform-1", 500, default=False),
         uniform(base, "uniform-0.25", 125, default=False),
-        *[Arm(name, about, vary(base, sampler=sampler), default=False) for name, about, sampler in samplers if sampler],
+        *[
+            Arm(name, about, vary(base, sampler=sampler, reweight=reweight), default=False)
+            for name, about, sampler, reweight in samplers
+            if sampler
+        ],
     ]
 
 

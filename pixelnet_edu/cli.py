@@ -37,15 +37,15 @@ app.command()(experiments.report)
 app.command()(experiments.study)
 STOPPED = 130  # exit status after Ctrl-C: 128 and the number of its signal
 CONTINUE = "`train` continues with --resume, `reproduce` when it is started again"
+PHOTOGRAPHS = tuple(name for name, entry in CATALOG.items() if entry.source)
 UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
-RunFolder = Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)]
 
 
 @app.command()
 def train(
     task: Annotated[Literal[tuple(TASKS)], typer.Option(help="What to predict at a pixel.")],
-    data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")],
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
+    data: experiments.Data,
+    root: experiments.Root = None,
     preset: Annotated[
         Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
     ] = "laptop",
@@ -116,7 +116,7 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: RunFolder,
+    run: Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)],
     photo: Annotated[Path, typer.Argument(help="A photograph of any size.", show_default=False)],
     out: Annotated[
         Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png beside the photo]")
@@ -155,9 +155,7 @@ def bench(
 
 @data_app.command()
 def check(
-    name: Annotated[
-        Literal[tuple(set(CATALOG) - {"rooms"})], typer.Argument(help="Which data set.", show_default=False)
-    ],
+    name: Annotated[Literal[PHOTOGRAPHS], typer.Argument(help="Which data set.", show_default=False)],
     root: Annotated[Path, typer.Option(help="Its folder.")],
 ) -> None:
     """Read every sample of a folder once; list and count what is wrong.
@@ -165,14 +163,10 @@ def check(
     pixelnet data check bsds500 --root BSDS500
     """
     reports = check_dataset(name, root, progress=True)
-    for report in reports:
-        for problem in report.problems:
-            print(problem)
-    for report in reports:
-        print(report)
-    problems = sum(len(report.problems) for report in reports)
-    if problems:
-        raise ValueError(f"{root}: found {problems} problems in {name}, listed above; data_scripts make a whole folder")
+    problems = [problem for report in reports for problem in report.problems]
+    print(*problems, *reports, sep="\n")
+    if number := len(problems):
+        raise ValueError(f"{root}: found {number} problems in {name}, listed above; data_scripts make a whole folder")
 
 
 def _evaluate_reference(reference: str, data: str, root: Path | None, split: str, suffix: str) -> None:

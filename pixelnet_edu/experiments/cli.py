@@ -21,26 +21,22 @@ from pixelnet_edu.training.runs import write_json
 
 RECORDS = Path("runs/experiments")
 STUDIES = {"leak": leak, "shapes": shapes}
-Name = Annotated[Literal[tuple(EXPERIMENTS)], typer.Argument(help="Which experiment.", show_default=False)]
-Records = Annotated[Path, typer.Option(help="Folder of the records.")]
+Name = Annotated[Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)]
+Task = Literal[tuple(TASKS)]
+Data = Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")]
+Root = Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")]
 
 
 def reproduce(
-    name: Annotated[
-        Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)
-    ] = None,
-    task: Annotated[
-        Literal[tuple(TASKS)] | None, typer.Option(help="What to predict. [default: the first that fits]")
-    ] = None,
-    data: Annotated[
-        Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")
-    ] = "rooms",
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")] = None,
+    name: Name = None,
+    task: Annotated[Task | None, typer.Option(help="What to predict. [default: the first that fits]")] = None,
+    data: Data = "rooms",
+    root: Root = None,
     preset: Annotated[Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16.")] = "laptop",
     seeds: Annotated[str, typer.Option(help="5 for 0 to 4; or a list such as 0,3,4 (a single one: 3,).")] = "5",
     arms: Annotated[str, typer.Option(help="A list of arms, or every. [default: the paper's own]")] = "",
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the experiment's]")] = None,
-    records: Records = RECORDS,
+    records: Annotated[Path, typer.Option(help="Folder of the records.")] = RECORDS,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that train at the same time.")] = 1,
     time_limit: Annotated[float | None, typer.Option(min=0, help="Minutes after which no run is begun.")] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Stop if there is no GPU, instead of training for days.")] = False,

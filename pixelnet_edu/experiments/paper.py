@@ -5,19 +5,23 @@ from a slide review of the paper; the paper itself was not at hand. The other ex
 """
 
 SOURCE = "paper: PixelNet (arXiv 1702.06506), VOC 2012 and NYUv2, from a slide review of it"
-_NORMALS = ("mean", "median", "rmse", "within_11_25", "within_22_5", "within_30")
 
-_SEGMENTATION_ROWS = {
-    ("table1", "all-pixels"): (44.4,),
-    ("table1", "uniform-4"): (44.6,),
-    ("table4", "1x40000"): (7.9, 15.5),
-    ("table4", "5x2000"): (38.4, 47.9),
-}
-_NORMALS_ROWS = {
-    ("table1", "all-pixels"): (25.6, 19.9, 32.5, 29.1, 54.9, 66.8),
-    ("table1", "uniform-4"): (25.7, 20.1, 32.5, 28.9, 54.7, 66.7),
-    ("table4", "1x40000"): (24.8, 19.5, 31.6, 29.7, 56.1, 68.5),
-    ("table4", "5x2000"): (23.4, 17.2, 30.5, 33.9, 60.6, 71.8),
+
+def _normals(*values: float) -> dict[str, tuple[float]]:
+    """Name the scores of a row about normals, at the last reading."""
+    names = ("mean", "median", "rmse", "within_11_25", "within_22_5", "within_30")
+    return {name: (value,) for name, value in zip(names, values, strict=True)}
+
+
+_ROWS = {  # a score's values are those of the readings, one after the other
+    ("table1", "segmentation", "all-pixels"): {"miou": (44.4,)},
+    ("table1", "segmentation", "uniform-4"): {"miou": (44.6,)},
+    ("table4", "segmentation", "1x40000"): {"miou": (7.9, 15.5)},
+    ("table4", "segmentation", "5x2000"): {"miou": (38.4, 47.9)},
+    ("table1", "normals", "all-pixels"): _normals(25.6, 19.9, 32.5, 29.1, 54.9, 66.8),
+    ("table1", "normals", "uniform-4"): _normals(25.7, 20.1, 32.5, 28.9, 54.7, 66.7),
+    ("table4", "normals", "1x40000"): _normals(24.8, 19.5, 31.6, 29.7, 56.1, 68.5),
+    ("table4", "normals", "5x2000"): _normals(23.4, 17.2, 30.5, 33.9, 60.6, 71.8),
 }
 
 
@@ -35,10 +39,5 @@ def paper_value(experiment: str, task: str, arm: str, score: str, from_last: int
     >>> paper_value("table4", "segmentation", "5x2000", "miou", from_last=1)
     38.4
     """
-    if task == "segmentation" and score == "miou":
-        values = _SEGMENTATION_ROWS.get((experiment, arm), ())  # one a reading
-        return values[-1 - from_last] if from_last < len(values) else None
-    if task == "normals" and score in _NORMALS and from_last == 0:
-        row = _NORMALS_ROWS.get((experiment, arm))
-        return row[_NORMALS.index(score)] if row else None
-    return None
+    values = _ROWS.get((experiment, task, arm), {}).get(score, ())
+    return values[-1 - from_last] if from_last < len(values) else None

@@ -171,8 +171,7 @@ def _checksum(content: dict) -> str:
 def _check_types(path: Path, content: dict) -> None:
     """Raise ValueError unless the fields are there, of their types, with at least one reading of scores."""
     expected = {field.name: field.type for field in fields(Record)}
-    if content.keys() != expected.keys():
-        names = ", ".join(sorted(content.keys() ^ expected.keys()))
+    if names := ", ".join(sorted(content.keys() ^ expected.keys())):
         raise ValueError(f"{path}: found other fields than a record's ({names}); move it and run again")
     for name, kind in expected.items():
         if type(content[name]) is not kind:

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from pixelnet_edu.experiments.records import Record, made_with, read_record, read_records, write_record
+from pixelnet_edu.experiments.records import (
+    VARIABLE,
+    Record,
+    made_with,
+    read_record,
+    read_records,
+    recorded_settings,
+    write_record,
+)
 
 RECORD = Record(
     "table1",
@@ -110,6 +118,14 @@ def test_missing_records(tmp_path):
         read_record(tmp_path / "none.json")
     with pytest.raises(FileNotFoundError, match=r"found no record, expected ARM-seedK\.json"):
         read_records(tmp_path)
+
+
+def test_settings_are_found_by_their_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    for setting in ("segmentation-voc-aug-laptop", "edges-rooms-laptop", "edges-rooms-paper"):
+        write_record(tmp_path / "table1" / setting / "uniform-4-seed2.json", RECORD)
+    (tmp_path / "table1" / "normals-rooms-laptop").mkdir()
+    assert recorded_settings("table1") == [("edges", "rooms"), ("segmentation", "voc-aug")]
 
 
 def test_unknown_score():

@@ -133,11 +133,11 @@ def test_time_limit_begins_no_more_runs(plan):
     assert not any(run.record.exists() for run in runs)
 
 
-SLOW_JOBS = """
-import pickle, sys, time
+JOBS = """
+import os, pickle, sys, time
 from pixelnet_edu.experiments import schedule
 
-schedule._count = lambda: time.sleep(0.5)  # also in the processes, which import this file
+schedule._count = lambda: {each_step}  # also in the processes, which import this file
 
 if __name__ == "__main__":
     schedule.execute(pickle.load(open(sys.argv[1], "rb")), jobs=2, progress=False)
@@ -148,7 +148,7 @@ if __name__ == "__main__":
 def test_killed_command_takes_its_processes_along(plan, tmp_path):
     """Killed with two processes at work and started again, it gives the records of an undisturbed one."""
     killed, whole = (plan(seeds=[0, 1], arms=["5x2000"], records=tmp_path / name) for name in ("killed", "whole"))
-    (tmp_path / "slow.py").write_text(SLOW_JOBS)
+    (tmp_path / "slow.py").write_text(JOBS.format(each_step="time.sleep(0.5)"))
     (tmp_path / "runs").write_bytes(pickle.dumps(killed))
     process = subprocess.Popen([sys.executable, str(tmp_path / "slow.py"), str(tmp_path / "runs")])
     deadline = time.monotonic() + 120
@@ -163,6 +163,17 @@ def test_killed_command_takes_its_processes_along(plan, tmp_path):
     execute(whole, progress=False)
     for a, b in zip(read_records(killed[0].folder), read_records(whole[0].folder), strict=True):
         assert a.same_result(b)
+
+
+def test_process_that_is_killed_is_one_clear_error(plan, tmp_path):
+    runs = plan(seeds=[0, 1, 2], arms=["5x2000"])
+    (tmp_path / "killed.py").write_text(JOBS.format(each_step="os._exit(1)"))
+    (tmp_path / "runs").write_bytes(pickle.dumps(runs))
+    command = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path / "runs")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "OSError: jobs: a process was killed, perhaps for memory; run the same command again" in result.stderr
+    assert not any(run.record.exists() for run in runs)
 
 
 def test_killed_after_the_record_leaves_nothing_behind(plan, monkeypatch):

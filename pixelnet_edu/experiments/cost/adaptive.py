@@ -97,15 +97,13 @@ def camvid_run(run: Path, root: Path | None) -> CamVidRun:
 
 def camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on photographs spread over CamVid's test set."""
-    photographs = list(spread(run.test, plan.scenes))
-    return compare("camvid", run.net, run.problem, photographs, plan)
+    return compare("camvid", run.net, run.problem, list(spread(run.test, plan.scenes)), plan)
 
 
 def rich_camvid(run: CamVidRun, plan: Plan) -> list[dict]:
     """Compare on fewer of them, with a predictor of the paper's size on the run's backbone."""
     net = enrich(run.net, run.problem, run.recipe, run.train, plan.rich)
-    photographs = list(spread(run.test, plan.rich.scenes))
-    return compare("camvid, rich predictor", net, run.problem, photographs, plan)
+    return compare("camvid, rich predictor", net, run.problem, list(spread(run.test, plan.rich.scenes)), plan)
 
 
 def compare(name: str, net: PixelNet, problem: Task, samples: Sequence[dict], plan: Plan) -> list[dict]:

@@ -64,12 +64,8 @@ def _measure(operation: Callable[[Setup], None], workload: Workload, seconds: fl
         operation(setup)
         times.append(timer() - run_start)
     counted = times[1:] or times
-    return {
-        "before_bytes": before,
-        "peak_bytes": peak_bytes(),
-        "seconds": statistics.median(counted),
-        "runs": len(counted),
-    }
+    took = {"seconds": statistics.median(counted), "runs": len(counted)}
+    return {"before_bytes": before, "peak_bytes": peak_bytes()} | took
 
 
 def peak_bytes() -> int:

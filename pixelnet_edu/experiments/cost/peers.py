@@ -77,12 +77,8 @@ def backward_all_pixels(net: PixelNet, images: Tensor, labels: Tensor, chunk: in
     features = net.backbone(images)
     leaves = [feature.detach().requires_grad_() for feature in features]
     mlp, total = plain_mlp(net.head), 0.0
-    parts = zip(
-        pixel_grid(*labels.shape[1:], device=images.device).split(chunk),
-        labels.flatten(1).split(chunk, 1),
-        strict=True,
-    )
-    for points, targets in parts:
+    pixels = pixel_grid(*labels.shape[1:], device=images.device)
+    for points, targets in zip(pixels.split(chunk), labels.flatten(1).split(chunk, 1), strict=True):
         hypercolumns = grid_sample_hypercolumns(leaves, points.expand(len(images), -1, -1), net.backbone.levels)
         loss = F.cross_entropy(mlp(hypercolumns).flatten(0, 1), targets.flatten(), reduction="sum") / labels.numel()
         loss.backward()

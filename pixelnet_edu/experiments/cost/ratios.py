@@ -49,28 +49,20 @@ def training_step(plan: Plan) -> list[dict]:
     setup, step = build(plan.step, training=True), plan.step
     times = interleaved(_step_sides(setup, plan.matrix), 3 * plan.seconds)
     head_macs = step_cost(setup.net.backbone, setup.net.head, step.size, step.images, step.points)["head_macs"]
-    about = {"network": NETWORKS[step.network]}
-
-    def against_peer(name: str, of: str, goal: float) -> dict:
-        """Compare a step with the obvious one."""
-        return row(name, "share", "s", times[f"{of}ours"], times["peer"], goal, **about)
-
-    def against_limit(name: str, of: str, goal: float | None) -> dict:
-        """Compare a step with its limit: its backbone, and the head's multiply-adds as one product, as precise."""
-        parts = {part: times[of + part] for part in ("backbone", "product")}
-        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, head_macs))
-        return row(f"{name}, of the limit", "share", "s", times[f"{of}ours"], bound, goal, **about, **parts)
-
-    rows = [against_peer("training step", "", goal=0.66), against_limit("training step", "", goal=1.15)]
+    compared, rows = [("", "training step", "", 0.66, 1.15)], []
     if "bf16 ours" in times:
-        name = "training step in bf16"
-        rows.append(against_peer(f"{name}, against the obvious one in float32", "bf16 ", goal=0.25))
-        rows.append(against_limit(name, "bf16 ", goal=None))
+        compared.append(("bf16 ", "training step in bf16", ", against the obvious one in float32", 0.25, None))
+    for of, name, against, goal, limit_goal in compared:
+        about, ours = {"network": NETWORKS[step.network]}, times[f"{of}ours"]
+        rows.append(row(f"{name}{against}", "share", "s", ours, times["peer"], goal, **about))
+        parts = {part: times[of + part] for part in ("backbone", "product")}  # as precise as the step
+        bound = once(limit(*(part["median"] for part in parts.values()), plan.matrix, head_macs))
+        rows.append(row(f"{name}, of the limit", "share", "s", ours, bound, limit_goal, **about, **parts))
     return rows
 
 
 def _step_sides(setup: Setup, side: int) -> dict[str, Callable[[], object]]:
-    """Return a step, the obvious one, the backbone's part and a product; all but the obvious in bf16, too, if fast."""
+    """Return a step, the obvious one, the backbone's part and a product; where bf16 is fast, ours in bf16 too."""
     steps = {"ours": workloads.step, "peer": workloads.plain_step, "backbone": workloads.backbone_step}
     matrix = torch.rand(side, side, device=setup.images.device)
     sides = {name: partial(step, setup) for name, step in steps.items()} | {

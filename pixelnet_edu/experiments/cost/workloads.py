@@ -8,6 +8,7 @@ Shapes: B images, N points an image, K outputs, H x W pixels.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -103,9 +104,14 @@ def _ready_optimizer(net: PixelNet) -> torch.optim.Optimizer:
     return optimizer
 
 
-def step(setup: Setup) -> None:
-    """Take a training step our way."""
-    _step(setup, setup.net)
+def step(setup: Setup, outputs_at: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
+    """Take a training step our way, unless another way to the outputs at points is given."""
+    setup.optimizer.zero_grad()
+    outputs = (outputs_at or setup.net)(setup.images, setup.points).float()
+    image = torch.arange(len(setup.images), device=outputs.device)[:, None]
+    targets = setup.labels[image, setup.points[..., 1].long(), setup.points[..., 0].long()]
+    F.cross_entropy(outputs.flatten(0, 1), targets.flatten()).backward()
+    setup.optimizer.step()
 
 
 def in_bf16(operation: Callable[[Setup], None], setup: Setup) -> None:
@@ -116,17 +122,7 @@ def in_bf16(operation: Callable[[Setup], None], setup: Setup) -> None:
 
 def plain_step(setup: Setup) -> None:
     """Take a training step the obvious way."""
-    _step(setup, lambda images, points: plain_outputs(setup.net, images, points))
-
-
-def _step(setup: Setup, outputs_at: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Forward, loss, backward, update."""
-    setup.optimizer.zero_grad()
-    outputs = outputs_at(setup.images, setup.points).float()
-    image = torch.arange(len(setup.images), device=outputs.device)[:, None]
-    targets = setup.labels[image, setup.points[..., 1].long(), setup.points[..., 0].long()]
-    F.cross_entropy(outputs.flatten(0, 1), targets.flatten()).backward()
-    setup.optimizer.step()
+    step(setup, partial(plain_outputs, setup.net))
 
 
 def all_pixels_step(setup: Setup, chunk: int | None = None) -> None:

@@ -14,6 +14,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import torch
@@ -185,17 +186,15 @@ def read_frames(root: str | Path) -> Frames:
     FileNotFoundError, ValueError
         If something is missing, unreadable, of several sizes, or named in another way.
     """
-    thumbnails, labels, places, is_test = [], [], [], []
-    for split in ("train", "test"):
-        for sample in CamVid(root, split):
-            thumbnails.append(thumbnails_of(sample["image"][None]))
-            labels.append(sample["labels"].byte())
-            places.append(place_of(sample["name"]))
-            is_test.append(split == "test")
+    read = [
+        (thumbnails_of(sample["image"][None]), sample["labels"].byte(), *place_of(sample["name"]), split == "test")
+        for split in ("train", "test")
+        for sample in CamVid(root, split)
+    ]
+    thumbnails, labels, sequences, numbers, is_test = zip(*read, strict=True)
     sizes = {tuple(label.shape) for label in labels}
     if len(sizes) > 1:
         raise ValueError(f"{root}: found frames of sizes {sorted(sizes)}, expected one size; take the original files")
-    sequences, numbers = zip(*places, strict=True)
     numbers, is_test = torch.tensor(numbers), torch.tensor(is_test)
     return Frames(torch.cat(thumbnails), torch.stack(labels), list(sequences), numbers, is_test)
 
@@ -205,48 +204,44 @@ def measure(frames: Frames) -> dict:
 
     ``any_frame`` is the control: copies of a random training frame.
     """
-    number = len(frames.labels)
-    official = ~frames.is_test.expand(number, -1)
-    train = (~frames.is_test).nonzero()[:, 0]
-    fifth = torch.zeros(number, dtype=torch.bool)
-    fifth[train[::5]] = True
-    others = fifth | frames.is_test
-    result = {
-        "official": _scores(frames, official, frames.is_test) | {"by_sequence": _by_sequence(frames, official)},
-        "random": [_random(frames, seed) for seed in range(SEEDS)],
-        "every_fifth_of_train": _scores(frames, ~others.expand(number, -1), fifth),
-        "gaps": [],
-    }
+    test, gaps = frames.is_test, []
+    fifth = torch.zeros_like(test)
+    fifth[(~test).nonzero()[::5]] = True
     for gap in (*GAPS, None):
         allowed = allowed_by_gap(frames.sequences, frames.numbers, gap)
         seconds = None if gap is None else gap / FRAMES_PER_SECOND
-        result["gaps"].append({"seconds": seconds} | _scores(frames, allowed, torch.ones(number, dtype=torch.bool)))
-    return result
+        gaps.append({"seconds": seconds} | _scores(frames, allowed, torch.ones_like(test)))
+    return {
+        "official": _scores(frames, ~test, test) | {"by_sequence": _by_sequence(frames)},
+        "random": [_random(frames, seed) for seed in range(SEEDS)],
+        "every_fifth_of_train": _scores(frames, ~(fifth | test), fifth),
+        "gaps": gaps,
+    }
 
 
 def _random(frames: Frames, seed: int) -> dict:
     """Test as many frames as the official split does, drawn at random from all."""
-    number = len(frames.labels)
-    drawn = torch.randperm(number, generator=torch.Generator().manual_seed(seed))[: int(frames.is_test.sum())]
-    tested = torch.zeros(number, dtype=torch.bool)
-    tested[drawn] = True
-    return {"seed": seed} | _scores(frames, ~tested.expand(number, -1), tested, seed)
+    order = torch.randperm(len(frames.is_test), generator=torch.Generator().manual_seed(seed))
+    tested = torch.zeros_like(frames.is_test)
+    tested[order[: frames.is_test.sum()]] = True
+    return {"seed": seed} | _scores(frames, ~tested, tested, seed)
 
 
-def _by_sequence(frames: Frames, allowed: Tensor) -> dict:
+def _by_sequence(frames: Frames) -> dict:
     """Score the tested frames of each sequence alone."""
-    names = dict.fromkeys(name for name, test in zip(frames.sequences, frames.is_test, strict=True) if test)
+    names = dict.fromkeys(compress(frames.sequences, frames.is_test))
     masks = {name: torch.tensor([s == name for s in frames.sequences]) & frames.is_test for name in names}
-    return {name: _scores(frames, allowed, mask) for name, mask in masks.items()}
+    return {name: _scores(frames, ~frames.is_test, mask) for name, mask in masks.items()}
 
 
 def _scores(frames: Frames, allowed: Tensor, is_tested: Tensor, seed: int = 0) -> dict:
-    """Score copies of the nearest allowed frame, and of any."""
+    """Score copies of the nearest frame, and of any, of those that are allowed for all (N,), or for each (N, N)."""
     tested = is_tested.nonzero()[:, 0]
-    nearest = nearest_frames(frames.thumbnails[tested], frames.thumbnails, allowed[tested])
-    anyone = torch.multinomial(allowed[tested].double(), 1, generator=torch.Generator().manual_seed(seed))[:, 0]
+    allowed = allowed.expand(len(is_tested), -1)[tested]
+    nearest = nearest_frames(frames.thumbnails[tested], frames.thumbnails, allowed)
+    anyone = torch.multinomial(allowed.double(), 1, generator=torch.Generator().manual_seed(seed))[:, 0]
     scores = score_copies(frames.labels, tested, nearest, CamVid.num_classes)
-    same = [frames.sequences[a] == frames.sequences[b] for a, b in zip(tested.tolist(), nearest.tolist(), strict=True)]
+    same = [frames.sequences[a] == frames.sequences[b] for a, b in zip(tested, nearest, strict=True)]
     return {
         "tested": len(tested),
         "miou": round(scores["miou"], 4),
@@ -261,12 +256,10 @@ def make_record(data: str, root: str | Path) -> dict:
     if data != "camvid":
         raise ValueError(f"data: found {data!r}, expected camvid, whose names tell the time of a frame")
     frames = read_frames(root)
-    counts = {"train": Counter(), "test": Counter()}
-    for name, test in zip(frames.sequences, frames.is_test.tolist(), strict=True):
-        counts["test" if test else "train"][name] += 1
-    about = {"experiment": "leak", "data": data, "size": list(frames.labels.shape[1:])}
-    about |= {"thumbnail": list(THUMBNAIL), "frames": {split: dict(found) for split, found in counts.items()}}
-    return about | measure(frames) | provenance()
+    splits = {"train": ~frames.is_test, "test": frames.is_test}
+    counts = {split: dict(Counter(compress(frames.sequences, of))) for split, of in splits.items()}
+    about = {"experiment": "leak", "data": data, "size": list(frames.labels.shape[1:]), "thumbnail": list(THUMBNAIL)}
+    return about | {"frames": counts} | measure(frames) | provenance()
 
 
 def recorded_leak() -> dict:

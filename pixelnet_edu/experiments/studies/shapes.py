@@ -95,13 +95,9 @@ def make_record(data: str, root: str | Path) -> dict:
     for name, split in (("train", entry.train), ("test", entry.test)):
         dataset = entry.open(Path(root), split)
         found = class_shapes((dataset[k]["labels"] for k in range(len(dataset))), len(entry.classes))
-        about[name] = {"images": len(dataset)} | {key: _rounded(values) for key, values in found.items()}
+        rounded = {key: [round(value, 5) for value in values] for key, values in found.items()}
+        about[name] = {"images": len(dataset)} | rounded
     return about | provenance()
-
-
-def _rounded(values: list[float]) -> list[float]:
-    """Keep five digits after the point; NaN stays."""
-    return [round(value, 5) for value in values]
 
 
 def summary(record: dict) -> str:

@@ -65,13 +65,12 @@ def _step_sides(setup: Setup, side: int) -> dict[str, Callable[[], object]]:
     """Return a step, the obvious one, the backbone's part and a product; where bf16 is fast, ours in bf16 too."""
     steps = {"ours": workloads.step, "peer": workloads.plain_step, "backbone": workloads.backbone_step}
     matrix = torch.rand(side, side, device=setup.images.device)
-    sides = {name: partial(step, setup) for name, step in steps.items()} | {
-        "product": partial(torch.mm, matrix, matrix)
-    }
+    sides = {name: partial(step, setup) for name, step in steps.items()}
+    sides["product"] = partial(torch.mm, matrix, matrix)
     if has_fast_bf16():
         half = matrix.bfloat16()
         sides |= {f"bf16 {name}": partial(workloads.in_bf16, steps[name], setup) for name in ("ours", "backbone")}
-        sides |= {"bf16 product": partial(torch.mm, half, half)}
+        sides["bf16 product"] = partial(torch.mm, half, half)
     return sides
 
 
@@ -187,3 +186,6 @@ def label_maps(size: tuple[int, int], number: int = 5, seed: int = 0) -> Tensor:
     rank = heights.argsort(1).argsort(1)
     borders = torch.tensor(CLASS_SHARES, dtype=torch.float64).cumsum(0)[:-1] * heights.shape[1]
     return torch.bucketize(rank, borders.round(), right=True).view(number, *size)
+
+
+MEASURES = (extraction, training_step, few_pixels, dense_prediction, stratified_sampling)

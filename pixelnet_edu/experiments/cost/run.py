@@ -72,14 +72,7 @@ def run_bench(
 
 def _parts(plan: Plan, photographs: adaptive.CamVidRun | None) -> dict[str, Callable[[], list[dict]]]:
     """Name the groups of ratios."""
-    measures = (
-        ratios.extraction,
-        ratios.training_step,
-        ratios.few_pixels,
-        ratios.dense_prediction,
-        ratios.stratified_sampling,
-    )
-    parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in measures}
+    parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in ratios.MEASURES}
     parts |= {f"adaptive {task}": partial(adaptive.rooms, task, plan) for task in TASKS}
     parts |= {f"rich {task}": partial(adaptive.rich_rooms, task, plan) for task in ("segmentation", "normals")}
     if photographs:

@@ -6,8 +6,8 @@ degrees, times in seconds.
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.experiments.arms import experiment
@@ -21,8 +21,7 @@ WIDTH = 88  # characters of a printed line
 _NOTICEABLE = 0.05  # an IoU from which on a class counts as found
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One number of a table: what it is, at which step, measured here, and in the paper where it has one."""
 
     label: str
@@ -31,8 +30,7 @@ class Cell:
     paper: float | None
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One arm: its name, the batch of a step, and its numbers."""
 
     arm: str

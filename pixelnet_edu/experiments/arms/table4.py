@@ -22,8 +22,7 @@ def arms(base: Recipe) -> list[Arm]:
 
 def _arm(base: Recipe, images: int, points: int, sampler: str = "uniform", default: bool = False) -> Arm:
     """Describe ``images`` a step with the share of ``points`` of 224 x 224 of each."""
-    number = scaled(base, points)
-    patch = sampler == "patch"
+    number, patch = scaled(base, points), sampler == "patch"
     return Arm(
         f"{images}x{points}{'-patch' if patch else ''}",
         f"{images} x {percent(base, number)}{', side by side' if patch else ''}",

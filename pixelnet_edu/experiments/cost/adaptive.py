@@ -5,9 +5,9 @@ Scores are those of `evaluate`. Computed pixels are counted where they cannot hi
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -33,8 +33,7 @@ RICH_SCENES, RICH_RATE = 200, 0.05  # rooms to train a richer network on, and it
 GOALS = {"miou": 0.2, "mean": 0.2, "ods": None}  # what each score may lose, as it is printed
 
 
-@dataclass(frozen=True)
-class CamVidRun:
+class CamVidRun(NamedTuple):
     """A network that was trained on CamVid, and the photographs of both splits."""
 
     recipe: recipes.Recipe

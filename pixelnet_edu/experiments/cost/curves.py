@@ -26,8 +26,7 @@ def growth(curve: Curve, seconds: float) -> dict:
     """
     measured, stopped = [], None
     for value in curve.values:
-        stopped = measured and _reason(curve, measured, value, seconds)
-        if stopped:
+        if stopped := measured and _reason(curve, measured, value, seconds):
             break
         try:
             found = measure(OPERATIONS[curve.operation], workload_at(curve, value), RUN_SECONDS)

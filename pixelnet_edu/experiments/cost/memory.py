@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch.utils.benchmark import timer
 
+from pixelnet_edu.experiments.cost.timing import seconds_of
 from pixelnet_edu.experiments.cost.workloads import PREDICTING, Setup, Workload, build
 
 MOST_RUNS = 5
@@ -57,12 +57,10 @@ def in_fresh_process(function: Callable[[], object]) -> object:
 def _measure(operation: Callable[[Setup], None], workload: Workload, seconds: float) -> dict:
     """Build, run and look at the peak, in the process that is measured."""
     setup = build(workload, training=operation not in PREDICTING)
-    before, times, start = peak_bytes(), [], timer()
+    before, times = peak_bytes(), []
     least = 2 if seconds else 1
-    while len(times) < least or (len(times) <= MOST_RUNS and timer() - start + times[-1] < seconds):
-        run_start = timer()
-        operation(setup)
-        times.append(timer() - run_start)
+    while len(times) < least or (len(times) <= MOST_RUNS and sum(times) + times[-1] < seconds):
+        times.append(seconds_of(partial(operation, setup), 1))
     counted = times[1:] or times
     took = {"seconds": statistics.median(counted), "runs": len(counted)}
     return {"before_bytes": before, "peak_bytes": peak_bytes()} | took

@@ -1,12 +1,11 @@
 """What a bench measures: the paper's sizes, or small ones that only show that everything runs."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pixelnet_edu.experiments.cost.workloads import Workload
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """How one operation grows.
 
     Parameters
@@ -27,8 +26,7 @@ class Curve:
     start: Workload
 
 
-@dataclass(frozen=True)
-class Rich:
+class Rich(NamedTuple):
     """A richer predictor for a trained backbone, and larger images.
 
     Parameters
@@ -50,8 +48,7 @@ class Rich:
     scenes: int
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The sizes of a whole bench.
 
     Parameters

@@ -33,19 +33,25 @@ def interleaved(sides: Mapping[str, Callable[[], object]], seconds: float) -> di
     >>> interleaved({"sort": lambda: sorted(range(9))}, seconds=0.1)["sort"]["runs"]
     5
     """
-    spent = {name: _seconds(run, 1) for name, run in sides.items()}
+    spent = {name: seconds_of(run, 1) for name, run in sides.items()}
     calls = {name: math.ceil(SHORTEST / max(spent[name], 1e-7)) for name in sides}
     a_round = sum(max(SHORTEST, spent[name]) for name in sides)
     rounds = min(max(int(seconds / a_round), ROUNDS[0]), ROUNDS[1])
     samples: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():
-            samples[name].append(_seconds(run, calls[name]))
+            samples[name].append(seconds_of(run, calls[name]))
     return {name: _summary(samples[name], calls[name], name) for name in sides}
 
 
-def _seconds(run: Callable[[], object], calls: int) -> float:
-    """Time some calls together."""
+def seconds_of(run: Callable[[], object], calls: int) -> float:
+    """Time some calls together.
+
+    Examples
+    --------
+    >>> seconds_of(lambda: sum(range(1000)), calls=9) > 0
+    True
+    """
     start = timer()
     for _ in range(calls):
         run()

@@ -13,9 +13,9 @@ Shapes: N frames, T of them tested, K classes, H x W pixels, h x w pixels of a t
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -33,8 +33,7 @@ GAPS = (30, 60, 150, 300, 900)  # frames: 1, 2, 5, 10 and 30 seconds
 SEEDS = 5
 
 
-@dataclass(frozen=True)
-class Frames:
+class Frames(NamedTuple):
     """Labelled frames of videos.
 
     Parameters

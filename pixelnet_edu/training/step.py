@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.sampling import PixelSample, UniformSampler
 from pixelnet_edu.tasks import Task, targets_at, valid_at
-from pixelnet_edu.training.parts import backward_in_parts, fits_at_once
+from pixelnet_edu.training.chunks import backward_in_chunks, fits_at_once
 
 CANDIDATES = 4  # pixels whose loss is looked at for each hard pixel that is drawn
 
@@ -74,7 +74,7 @@ def mean_loss_backward(
         weights = 1 / sample.probabilities
         shares, total = shares * weights, task.valid(targets).sum().clamp(min=1)
     if not fits_at_once(sample.points):
-        return backward_in_parts(accelerator, model, task, images, chosen, sample.points, weights, shares / total)
+        return backward_in_chunks(accelerator, model, task, images, chosen, sample.points, weights, shares / total)
     with accelerator.autocast():
         outputs = model(images, sample.points)  # (B, N, K)
     loss = task.loss(outputs.float(), chosen, weights)

@@ -28,7 +28,7 @@ from pixelnet_edu.model.geometry import pixel_grid
 from pixelnet_edu.sampling.drawing import PixelSample
 from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, SpatialSampler
 from pixelnet_edu.tasks import targets_at
-from pixelnet_edu.training import parts as in_parts
+from pixelnet_edu.training import chunks
 from pixelnet_edu.training.step import draw_points, mean_loss_backward
 
 SCENES = [RoomScenes(size=32, num_scenes=2, seed=3)[k] for k in range(2)]
@@ -50,12 +50,12 @@ def targets_of(task):
 
 @pytest.mark.parametrize("reweight", [False, True])
 @pytest.mark.parametrize("task", TASKS)
-def test_parts_give_the_gradient_of_the_whole(task, reweight, monkeypatch):
+def test_chunks_give_the_gradient_of_the_whole(task, reweight, monkeypatch):
     sample = PixelSample(pixel_grid(32, 32, "cpu").expand(2, -1, -1), torch.rand(2, 1024) + 0.1)
     whole, parts = net(task.num_outputs), net(task.num_outputs)
     of_all = Accelerator(cpu=True), whole, task, IMAGES, targets_of(task), sample, reweight
     losses = [mean_loss_backward(*of_all)]
-    monkeypatch.setattr(in_parts, "POINTS_AT_ONCE", 300)
+    monkeypatch.setattr(chunks, "POINTS_AT_ONCE", 300)
     losses.append(mean_loss_backward(of_all[0], parts, *of_all[2:]))
     assert losses[0] == pytest.approx(float(losses[1]), rel=1e-5)
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):

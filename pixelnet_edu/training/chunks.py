@@ -1,6 +1,6 @@
-"""Any number of pixels in a step, in bounded memory: the backbone runs once, the head part by part.
+"""Any number of pixels in a step, in bounded memory: the backbone runs once, the head chunk by chunk.
 
-Each part leaves its gradient on the features; the result is that of one piece, up to rounding.
+Each chunk leaves its gradient on the features; the result is that of one piece, up to rounding.
 
 Shapes: B images, N points an image, K outputs.
 """
@@ -19,7 +19,7 @@ def fits_at_once(points: Tensor) -> bool:
     return points[..., 0].numel() <= POINTS_AT_ONCE
 
 
-def backward_in_parts(
+def backward_in_chunks(
     accelerator: Accelerator,
     model: nn.Module,
     task: Task,

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from pixelnet_edu import MLPHead, PixelNet, RoomScenes, SemanticSegmentation, SmallVGG, TrainingConfig, UniformSampler
-from pixelnet_edu.training import fit
+from pixelnet_edu.training import chunks, fit
 from pixelnet_edu.training.batches import Batches, mix
 from pixelnet_edu.training.config import seeded
 from pixelnet_edu.training.step import draw_points, mean_loss_backward
@@ -48,13 +48,11 @@ def test_the_command_trains_and_scores(name, tmp_path):
     (row,) = log_of(tmp_path)
     assert (row["step"], float(row["score"]) > 0) == ("2", True)
     assert (tmp_path / "predictions.png").is_file()
-    again = launch(name, *train, "--out", tmp_path, "--resume")
-    assert again.returncode == 0, again.stderr
 
 
 def network():
     torch.manual_seed(0)
-    return PixelNet(SmallVGG((4, 8, 8), convs=1), MLPHead(20, 7, hidden=(8,), dropout=0.2))
+    return PixelNet(SmallVGG((4, 8, 8), convs=1), MLPHead(20, 7, hidden=(8,), dropout=0.0))
 
 
 def train(folder, stop=0):
@@ -86,11 +84,14 @@ def test_two_processes_agree_and_a_stopped_run_continues_bit_for_bit(tmp_path):
 
 
 def test_the_batch_grows_with_the_processes(tmp_path):
-    """The first loss of two processes is the mean of the losses on the first two batches."""
-    done = launch("torchrun", __file__, tmp_path, "0")
-    assert done.returncode == 0, done.stderr
+    """The first loss of two processes is the mean of the losses on the first two batches, in chunks too."""
+    for folder, at_once in (("whole", "1000"), ("chunks", "25")):
+        done = launch("torchrun", __file__, tmp_path / folder, "0", at_once)
+        assert done.returncode == 0, done.stderr
+    logs = [[float(row["loss"]) for row in log_of(tmp_path / folder)] for folder in ("whole", "chunks")]
+    assert logs[0] == pytest.approx(logs[1], rel=1e-4)
     losses = [first_loss(batch[0][0], k) for k, batch in enumerate(Batches(len(SCENES), 1, 0, 2, CONFIG.seed))]
-    assert float(log_of(tmp_path)[0]["loss"]) == pytest.approx(sum(losses) / 2, rel=1e-5)
+    assert logs[0][0] == pytest.approx(sum(losses) / 2, rel=1e-5)
 
 
 def first_loss(index, k):
@@ -113,5 +114,7 @@ def test_two_processes_reproduce_nothing(tmp_path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    Path(sys.argv[1]).mkdir(exist_ok=True)
-    train(Path(sys.argv[1]), int(sys.argv[2]))
+    out, last_step, *points_at_once = sys.argv[1:]
+    chunks.POINTS_AT_ONCE = int(*points_at_once or [1000])
+    Path(out).mkdir(exist_ok=True)
+    train(Path(out), int(last_step))

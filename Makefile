@@ -16,8 +16,6 @@ compare = OMP_NUM_THREADS=$(1) $(BIN)/pytest -n $(2) --dist loadscope --nbval --
 	--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 600
 CHAPTERS := book
 PORT := 8000
-WORDS := --ignore-words-list=gool,ois,strat,trough,winn
-PICTURES := --ignore-regex='[A-Za-z0-9+/=\\]{40,}'
 
 .PHONY: help book serve test notebooks elsewhere bench lint format lock clean
 .DEFAULT_GOAL := help
@@ -64,8 +62,7 @@ bench: $(READY) ## measure speed and memory against the obvious way, half an hou
 lint: $(READY) ## style and spelling, and the form of the notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/codespell $(WORDS)
-	cd book && ../$(BIN)/codespell $(WORDS) $(PICTURES) */*.ipynb
+	$(BIN)/codespell
 	$(BIN)/python book/_tools/check_notebooks.py
 
 format: $(READY) ## bring code and notebooks into their normal form

@@ -71,6 +71,30 @@ def test_the_page_of_the_objectives_follows_its_chapters():
         assert dry_run(command).splitlines()[-1].endswith("python book/_tools/objectives.py")
 
 
+def test_a_commit_runs_the_commands_of_format_and_the_spelling_of_lint():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == [*dry_run("format").splitlines(), ".venv/bin/codespell"]
+    assert ".venv/bin/codespell" in dry_run("lint").splitlines()
+    for hook in hooks:
+        reads_notebooks = "jupyter" in hook.get("types_or", []) or hook.get("types") == ["text"]
+        assert reads_notebooks or hook["files"].endswith(r"\.ipynb$"), hook["id"]
+
+
+def test_spelling_reads_notebooks_but_no_pictures(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    wrong = "t" + "eh"
+    files = {
+        "text.md": "mean OIS of Winn\n",
+        "picture.ipynb": f'"{"A" * 60}+{wrong}+/"\n',
+        "wrong.ipynb": f'"in {wrong} end"\n',
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    command = [sys.executable, "-m", "codespell_lib"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["./wrong.ipynb"]
+
+
 def test_another_machine_is_tried_every_week():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "elsewhere.yml").read_text())
     assert workflow[True]["schedule"]  # YAML reads the key `on` as a truth value

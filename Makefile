@@ -14,10 +14,12 @@ COURSE_SOURCE := _build/source-without-solutions
 # $(call compare,THREADS,PROCESSES): processes that share the cores have one thread each; more would wait for each other.
 compare = OMP_NUM_THREADS=$(1) $(BIN)/pytest -n $(2) --dist loadscope --nbval --nbval-current-env \
 	--nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 600
+# What `make quick` tests: what a training step is made of.
+CORE := tests/model tests/sampling tests/training tests/metrics tests/test_tasks.py
 CHAPTERS := book
 PORT := 8000
 
-.PHONY: help book serve test notebooks elsewhere bench lint format lock clean
+.PHONY: help book serve quick test notebooks elsewhere bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -43,6 +45,9 @@ serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 	@test -f $(SITE)/index.html || { echo "serve: found no $(SITE)/index.html: run 'make book' first" >&2; exit 1; }
 	@echo "The book is at http://localhost:$(PORT); end with Ctrl-C."
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+
+quick: lint ## while you work, within a minute: what lint checks, and the tests of the core
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(CORE)
 
 test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
 	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules tests pixelnet_edu

@@ -43,7 +43,7 @@ def log(project):
 
 def test_make_alone_lists_every_command(project):
     listed = {line.split()[1] for line in make(project).stdout.splitlines()}
-    assert listed >= {"book", "serve", "test", "notebooks", "elsewhere", "lint", "format", "lock", "clean"}
+    assert listed >= {"book", "serve", "quick", "test", "notebooks", "elsewhere", "lint", "format", "lock", "clean"}
 
 
 def test_a_book_is_built_with_solutions_or_without():
@@ -93,6 +93,15 @@ def test_spelling_reads_notebooks_but_no_pictures(tmp_path):
     command = [sys.executable, "-m", "codespell_lib"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["./wrong.ipynb"]
+
+
+def test_the_quick_command_checks_the_style_and_tests_the_core():
+    *lint, tests = dry_run("quick").splitlines()
+    assert lint == dry_run("lint").splitlines()
+    assert '-m "not slow"' in tests
+    folders = [word for word in tests.split() if word.startswith("tests/")]
+    assert "tests/model" in folders
+    assert [name for name in folders if not (ROOT / name).exists()] == []
 
 
 def test_another_machine_is_tried_every_week():

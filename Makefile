@@ -50,7 +50,8 @@ quick: lint ## while you work, within a minute: what lint checks, and the tests 
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(CORE)
 
 test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
-	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules tests pixelnet_edu
+	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules --cov --cov-report= tests pixelnet_edu
+	@echo "The tests ran $$($(BIN)/coverage report --format=total) % of the lines of pixelnet_edu; '$(BIN)/coverage report -m' lists the others."
 	$(call compare,1,2) book
 
 notebooks: $(READY) ## execute every chapter and store it with its outputs
@@ -82,7 +83,7 @@ lock: $(READY) ## pin the newest requirements again
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## remove the built book, the caches and the environment
-	rm -rf _build .venv book/_assets/node_modules .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .venv book/_assets/node_modules .pytest_cache .ruff_cache .hypothesis .coverage*
 
 # The environment: what the lock pins, this package, and the scripts that the pages serve themselves. The mark `unfinished`
 # stands while it is made, so an environment whose making was interrupted is made anew.

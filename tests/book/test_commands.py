@@ -104,6 +104,18 @@ def test_the_quick_command_checks_the_style_and_tests_the_core():
     assert [name for name in folders if not (ROOT / name).exists()] == []
 
 
+def test_the_share_of_tested_lines_is_shown_and_fails_nothing(tmp_path):
+    tests, shown = [line for line in dry_run("test").splitlines() if "cov" in line]
+    assert "--cov " in tests
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    coverage = tmp_path / ".venv/bin/coverage"
+    for answer, share in (("echo 98", "98"), ("echo No data >&2; exit 1", "")):
+        coverage.write_text(f"#!/bin/sh\n{answer}\n")
+        coverage.chmod(0o755)
+        result = subprocess.run(["sh", "-c", shown], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert result.stdout.startswith(f"The tests ran {share} % of the lines of pixelnet_edu")
+
+
 def test_another_machine_is_tried_every_week():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "elsewhere.yml").read_text())
     assert workflow[True]["schedule"]  # YAML reads the key `on` as a truth value

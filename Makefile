@@ -49,7 +49,7 @@ serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 quick: lint ## while you work, within a minute: what lint checks, and the tests of the core
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(CORE)
 
-test: lint ## style, spelling, unit tests, examples in docstrings, and every notebook compared
+test: lint ## what lint checks, unit tests, examples in docstrings, and every notebook compared
 	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules --cov --cov-report= tests pixelnet_edu
 	@echo "The tests ran $$($(BIN)/coverage report --format=total) % of the lines of pixelnet_edu; '$(BIN)/coverage report -m' lists the others."
 	$(call compare,1,2) book
@@ -65,10 +65,11 @@ elsewhere: $(READY) ## compare every chapter as another machine runs it: more th
 bench: $(READY) ## measure speed and memory against the obvious way, half an hour
 	$(BIN)/pixelnet bench
 
-lint: $(READY) ## style and spelling, and the form of the notebooks
+lint: $(READY) ## style, spelling, the types of the core, and the form of the notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
+	$(BIN)/node book/_assets/node_modules/pyright/index.js
 	$(BIN)/python book/_tools/check_notebooks.py
 
 format: $(READY) ## bring code and notebooks into their normal form
@@ -85,7 +86,7 @@ lock: $(READY) ## pin the newest requirements again
 clean: ## remove the built book, the caches and the environment
 	rm -rf _build .venv book/_assets/node_modules .pytest_cache .ruff_cache .hypothesis .coverage*
 
-# The environment: what the lock pins, this package, and the scripts that the pages serve themselves. The mark `unfinished`
+# The environment: what the lock pins, this package, the scripts that the pages serve themselves, and pyright. The mark `unfinished`
 # stands while it is made, so an environment whose making was interrupted is made anew.
 $(READY): requirements.lock pyproject.toml book/_assets/package.json book/_assets/package-lock.json
 	@"$(PYTHON)" -c $(IN_RANGE) 2>/dev/null || { echo "set-up: found no Python 3.11, 3.12 or 3.13 (tried: $(or $(PYTHON),the path)):" \

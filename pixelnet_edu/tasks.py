@@ -43,18 +43,23 @@ class Task(Protocol):
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss at each point, outputs (B, N, K) to (B, N); anything where the target is not valid."""
+        ...
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Turn outputs (B, K, H, W) into predictions."""
+        ...
 
     def colors(self, targets: Tensor) -> Tensor:
         """Colour targets or predictions, RGB (B, 3, H, W) in [0, 1]; what is not valid is grey."""
+        ...
 
     def meter(self, workers: int = 1) -> Meter:
         """Return a new meter, which so many processes may help."""
+        ...
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
         """Tell between which answers adaptive prediction must not interpolate, (B, ...) bool."""
+        ...
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Return what outputs (B, K, ...) stand for in that comparison."""
@@ -81,10 +86,9 @@ class SemanticSegmentation(Task):
     0.6931
     """
 
-    target, spacing = "labels", 8
+    target, spacing, class_balanced = "labels", 8, "equal"
     score, higher_is_better, tolerance = "miou", True, 0.04
     scores = printed("per cent", 100, miou="mIoU", accuracy="accuracy")
-    class_balanced = "equal"
 
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
         self.classes, self.palette = tuple(classes), torch.as_tensor(palette)
@@ -131,11 +135,10 @@ class SurfaceNormals(Task):
     1.0
     """
 
-    target, num_outputs, spacing = "normals", 3, 8
+    target, num_outputs, spacing, class_balanced = "normals", 3, 8, ""
     score, higher_is_better, tolerance = "median", False, 2.0
     scores = printed("degrees", 1, median="median", mean="mean", rmse="RMSE")
     scores |= printed("per cent", 1, within_11_25="<11.25°", within_22_5="<22.5°", within_30="<30°")
-    class_balanced = ""
 
     def valid(self, targets: Tensor) -> Tensor:
         """Tell which pixels have a normal, (B, 3, H, W) -> (B, H, W) bool."""
@@ -178,10 +181,9 @@ class EdgeDetection(Task):
     0.6931
     """
 
-    target, num_outputs, spacing = "edges", 1, 2  # an edge is one pixel wide
+    target, num_outputs, spacing, class_balanced = "edges", 1, 2, "balanced"  # an edge is one pixel wide
     score, higher_is_better, tolerance = "ods", True, 0.03
     scores = printed("per cent", 100, ods="ODS", ois="OIS", ap="AP", calibration_error="calibration")
-    class_balanced = "balanced"
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits (B, N, 1), (B, N); ValueError for a target other than 0, 1 and void."""
@@ -194,8 +196,7 @@ class EdgeDetection(Task):
 
     def colors(self, edges: Tensor) -> Tensor:
         """Draw edges (B, H, W) dark on white."""
-        picture = (1 - edges.float()).where(edges != VOID, _VOID_COLOR)
-        return picture[:, None].expand(-1, 3, -1, -1)
+        return (1 - edges.float()).where(edges != VOID, _VOID_COLOR)[:, None].expand(-1, 3, -1, -1)
 
     def meter(self, workers: int = 1) -> Meter:
         """Match thinned edges with those of each annotator."""

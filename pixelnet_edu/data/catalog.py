@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from pixelnet_edu.data.bsds import BSDS500
 from pixelnet_edu.data.camvid import CamVid
@@ -17,6 +17,7 @@ from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import LABEL_SETS, PascalContext
 from pixelnet_edu.data.reading import color_map
 from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.data.samples import SampleSet
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Entry:
     classes: tuple[str, ...] = ()
     palette: Tensor | None = None
 
-    def open(self, root: Path, split: str, **options) -> Dataset:
+    def open(self, root: Path, split: str, **options) -> SampleSet:
         """Open a split of a data set of photographs."""
         return self.dataset(root, split, **self.options, **options)
 
@@ -92,7 +93,7 @@ def catalog_entry(name: str) -> Entry:
     return CATALOG[name]
 
 
-def spread(dataset: Dataset, number: int) -> Subset:
+def spread(dataset: SampleSet, number: int) -> SampleSet:
     """Choose at most so many samples, spread evenly over a data set.
 
     Examples

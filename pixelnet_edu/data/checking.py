@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.catalog import Entry, catalog_entry
 from pixelnet_edu.data.download.sources import SOURCES
+from pixelnet_edu.data.samples import SampleSet
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _check_split(entry: Entry, root: Path, split: str, official: int | None, pro
     return SplitReport(split, len(dataset), official, list(_problems(dataset, split, progress)))
 
 
-def _problems(dataset: Dataset, title: str, progress: bool) -> Iterator[str]:
+def _problems(dataset: SampleSet, title: str, progress: bool) -> Iterator[str]:
     """Yield one line for each sample that cannot be read."""
     for index in tqdm(range(len(dataset)), desc=title, disable=not progress, leave=False):
         try:

@@ -11,16 +11,22 @@ Shapes: K outputs a pixel, H x W pixels, h x w nodes of the grid at one spacing.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelnet_edu.model.interfaces import Judge
+
+if TYPE_CHECKING:
+    from pixelnet_edu.model.pixelnet import PixelNet
+
 COMPUTED = 0.2  # the share of pixels that is computed, about: it tells which levels are better multiplied first
 
 
 @torch.no_grad()
-def predict_adaptive(net: nn.Module, image: Tensor, task) -> tuple[Tensor, Tensor]:
+def predict_adaptive(net: "PixelNet", image: Tensor, task: Judge) -> tuple[Tensor, Tensor]:
     """Predict every pixel of an image, computing as few as the task allows.
 
     Parameters
@@ -72,7 +78,7 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _refine(read: Callable[[Tensor], Tensor], image: Tensor, task) -> tuple[Tensor, Tensor]:
+def _refine(read: Callable[[Tensor], Tensor], image: Tensor, task: Judge) -> tuple[Tensor, Tensor]:
     """Predict the coarse grid, then halve its spacing until every pixel is a node."""
     spacing = task.spacing
     computed = torch.ones(_nodes(image, spacing), dtype=torch.bool, device=image.device)
@@ -86,7 +92,8 @@ def _refine(read: Callable[[Tensor], Tensor], image: Tensor, task) -> tuple[Tens
 
 def _nodes(image: Tensor, spacing: int) -> tuple[int, int]:
     """Return how many nodes reach from the first to the last pixel, or past it, in each direction."""
-    return tuple(-(-(side - 1) // spacing) + 1 for side in image.shape[-2:])
+    rows, columns = (-(-(side - 1) // spacing) + 1 for side in image.shape[-2:])
+    return rows, columns
 
 
 def _points(nodes: Tensor, image: Tensor, spacing: int) -> Tensor:
@@ -104,7 +111,9 @@ def _enlarge(outputs: Tensor, computed: Tensor, size: tuple[int, int]) -> tuple[
     return finer[..., : size[0], : size[1]], marks[: size[0], : size[1]]
 
 
-def _settle(read, outputs: Tensor, computed: Tensor, image: Tensor, task, spacing: int) -> None:
+def _settle(
+    read: Callable[[Tensor], Tensor], outputs: Tensor, computed: Tensor, image: Tensor, task: Judge, spacing: int
+) -> None:
     """Compute, in place, the interpolated nodes that disagree with a neighbour, until none is left.
 
     After the first round few are left, and a round costs more than its nodes: their neighbours are computed with them.
@@ -119,7 +128,7 @@ def _settle(read, outputs: Tensor, computed: Tensor, image: Tensor, task, spacin
         wanted = (F.max_pool2d(left[None].float(), 3, 1, 1)[0] > 0) & ~computed
 
 
-def _disputed(answers: Tensor, task) -> Tensor:
+def _disputed(answers: Tensor, task: Judge) -> Tensor:
     """Mark the nodes (h, w) that disagree with the one to the left, right, above or below."""
     across = task.disagree(answers[..., 1:], answers[..., :-1])[0]
     down = task.disagree(answers[..., 1:, :], answers[..., :-1, :])[0]

@@ -26,6 +26,9 @@ HED_FILE = "vgg16_hed.safetensors"
 class Backbone(nn.Module):
     """Stages in a row, each one's output a level of ``levels``; ``hypercolumn_channels`` of all levels together."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, stages: Sequence[nn.Module], channels: Sequence[int], names: Sequence[str]) -> None:
         super().__init__()
         self.stages, self.hypercolumn_channels = nn.ModuleList(stages), sum(channels)
@@ -84,11 +87,8 @@ class VGG16(Backbone):
         if fc:
             fc6 = _conv(512, 4096, batch_norm, affine=False, kernel=7)
             fc7 = _conv(4096, 4096, batch_norm, affine=False, kernel=1)
-            stages, widths, names = (
-                [*stages, nn.Sequential(nn.MaxPool2d(2), *fc6, *fc7)],
-                (*widths, 4096),
-                [*names, "fc7"],
-            )
+            stages.append(nn.Sequential(nn.MaxPool2d(2), *fc6, *fc7))
+            widths, names = (*widths, 4096), [*names, "fc7"]
         super().__init__(stages, widths, names)
         if weights == "hed":
             self.set_normalization(HED_MEAN, HED_STD)
@@ -98,7 +98,7 @@ class VGG16(Backbone):
     @torch.no_grad()
     def _copy_convolutions(self, source: Sequence[Tensor]) -> None:
         """Fill the convolutions in order from weight, bias, weight, bias, ...; reshapes fully connected ones."""
-        targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in (m.weight, m.bias)]
+        targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in m.parameters()]
         for target, tensor in zip(targets, source, strict=False):
             target.copy_(tensor.view_as(target))
 
@@ -177,6 +177,6 @@ def _conv(in_channels: int, out_channels: int, batch_norm: bool, affine: bool, k
     """Build a padded convolution, optional batch normalisation, and the ReLU."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    nn.init.zeros_(conv.bias)
+    nn.init.zeros_(conv.get_parameter("bias"))
     norm = [nn.BatchNorm2d(out_channels, affine=affine)] if batch_norm else []
     return [conv, *norm, nn.ReLU(inplace=True)]

@@ -12,7 +12,7 @@ import functools
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -157,7 +157,9 @@ class _Reading(NamedTuple):
     weights: Tensor
 
 
-def _readings(features, points: Tensor, levels: Sequence[Level], spans: Sequence[slice]) -> list[_Reading]:
+def _readings(
+    features: Sequence[Tensor], points: Tensor, levels: Sequence[Level], spans: Sequence[slice]
+) -> list[_Reading]:
     """Find what the points read in the spanned rows of cells of each level; levels of one geometry share it."""
     places: dict[tuple, tuple[Tensor, Tensor]] = {}
     readings = []
@@ -186,7 +188,7 @@ class _WeightedSums(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, rows: Sequence[Tensor], weights: Sequence[Tensor], *tables: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Sequence[Tensor], weights: Sequence[Tensor], *tables: Tensor) -> Tensor:
         ctx.places, ctx.shapes = list(zip(rows, weights, strict=True)), [table.shape for table in tables]
         widths = [table.shape[1] for table in tables]
         dtype = functools.reduce(torch.promote_types, (table.dtype for table in tables))
@@ -198,7 +200,7 @@ class _WeightedSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         gradients, parts = [], gradient.split([width for _, width in ctx.shapes], 1)
         for (rows, weights), shape, part in zip(ctx.places, ctx.shapes, parts, strict=True):
             order = rows.flatten().argsort(stable=True)

@@ -38,7 +38,7 @@ class Level:
         return (pixels - self.offset) / self.stride
 
 
-def neighbours(points: Tensor, level: Level, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def neighbours(points: Tensor, level: Level, size: torch.Size | tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Find the four cells around each point and their bilinear weights.
 
     Parameters

@@ -8,6 +8,7 @@ are pixels.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ class Head(nn.Module):
     @property
     def first(self) -> nn.Linear:
         """The layer that reads hypercolumns, C -> D."""
-        return self.layers[0]
+        return cast(nn.Linear, self.layers[0])
 
     def rest(self, hidden: Tensor) -> Tensor:
         """Map what the first layer gives (..., D), which may be overwritten, to outputs (..., K)."""
@@ -80,7 +81,6 @@ class MLPHead(Head):
     ) -> None:
         layers: list[nn.Module] = []
         for width in hidden:
-            layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True)]
-            layers += [Dropout(dropout)] if dropout else []
+            layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True), *([Dropout(dropout)] if dropout else [])]
             in_channels = width
         super().__init__([*layers, nn.Linear(in_channels, num_outputs)])

@@ -16,6 +16,7 @@ from pixelnet_edu.model.adaptive import evaluating, predict_adaptive
 from pixelnet_edu.model.fast import ProjectedLevels, project_hypercolumns
 from pixelnet_edu.model.geometry import check_points, pixel_grid
 from pixelnet_edu.model.heads import Head
+from pixelnet_edu.model.interfaces import Judge, Levelled
 
 
 class PixelNet(nn.Module):
@@ -38,7 +39,7 @@ class PixelNet(nn.Module):
     (torch.Size([2, 1, 7]), torch.Size([2, 7, 64, 48]))
     """
 
-    def __init__(self, backbone: nn.Module, head: Head) -> None:
+    def __init__(self, backbone: Levelled, head: Head) -> None:
         super().__init__()
         if head.in_channels != backbone.hypercolumn_channels:
             raise ValueError(
@@ -68,7 +69,7 @@ class PixelNet(nn.Module):
         return lambda points: self.head.rest(projected.read(points)).unflatten(0, points.shape[:2])
 
     @torch.no_grad()
-    def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192, task=None) -> Tensor:
+    def predict(self, images: Tensor, mode: str = "exact", max_points: int = 8192, task: Judge | None = None) -> Tensor:
         """Predict every pixel of images (B, 3, H, W), RGB in [0, 1]: raw outputs (B, K, H, W), in evaluation mode.
 
         Parameters

@@ -40,6 +40,7 @@ def draw(strata: Tensor, sizes: Tensor, quotas: Tensor, generator: torch.Generat
     chosen = _draw_among(strata, share * (quotas > 0), quotas, generator)
     if chosen is None:  # hardly ever, by the margin
         chosen = _draw_among(strata, (quotas > 0).double(), quotas, generator)
+        assert chosen is not None  # every pixel was a candidate
     probabilities = (quotas / sizes.clamp(min=1)).flatten().repeat_interleave(quotas.flatten())
     return PixelSample(points_of(chosen, strata.shape[2]), probabilities.view(chosen.shape).float())
 

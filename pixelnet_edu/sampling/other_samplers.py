@@ -41,7 +41,8 @@ class SpatialSampler:
             If an image has fewer than ``n`` valid pixels, or more cells with valid pixels than ``n``.
         """
         valid = strata if strata.dtype == torch.bool else strata != VOID
-        cells = spatial_strata(*strata.shape[1:], self.rows, self.columns).to(strata.device)
+        H, W = strata.shape[1:]
+        cells = spatial_strata(H, W, self.rows, self.columns).to(strata.device)
         return StratifiedSampler("proportional")(cells.where(valid, VOID), n, generator)
 
 

@@ -135,7 +135,14 @@ def cell_size(size: tuple[int, int], rows: int, columns: int) -> tuple[int, int]
     return H // rows, W // columns
 
 
-def _in_cells(size, rows: int, columns: int, draws: int, starts: tuple[int, ...], generator) -> Tensor:
+def _in_cells(
+    size: tuple[int, int],
+    rows: int,
+    columns: int,
+    draws: int,
+    starts: tuple[int, ...],
+    generator: torch.Generator | None,
+) -> Tensor:
     """Put a point in each cell of a grid, at places that are drawn in the given shape and broadcast."""
     height, width = cell_size(size, rows, columns)
     y = torch.randint(height, starts, generator=generator) + height * torch.arange(rows).view(1, -1, 1)

@@ -84,10 +84,10 @@ class StratifiedSampler:
     def _shares(self, sizes: Tensor, n: int) -> Tensor:
         """Return the relative share of each stratum, (B, S)."""
         powers = {"equal": 0.0, "square-root": 0.5, "proportional": 1.0}
-        if self.allocation in powers:
-            return sizes.double().pow(powers[self.allocation]) * (sizes > 0)
-        if self.allocation == "neyman":
+        if self.spreads is not None:  # "neyman"
             return sizes * torch.tensor(self.spreads, dtype=torch.float64, device=sizes.device).clamp(min=1e-12)
+        if isinstance(self.allocation, str):
+            return sizes.double().pow(powers[self.allocation]) * (sizes > 0)
         if sum(self.allocation) != n:
             raise ValueError(f"n: found {n}, expected {sum(self.allocation)}, the sum of the counts {self.allocation}")
         return torch.tensor(self.allocation, dtype=torch.float64, device=sizes.device).expand(sizes.shape)

@@ -44,8 +44,7 @@ def _refuse(stratum: int, num_strata: int) -> None:
 
 def one_stratum(maps: Tensor) -> Tensor:
     """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
-    strata = as_strata(maps)
-    return (strata == VOID) * VOID
+    return (as_strata(maps) == VOID) * VOID
 
 
 def as_strata(maps: Tensor) -> Tensor:

@@ -232,5 +232,5 @@ def correlation_by_distance(maps: Tensor, distances: Sequence[int]) -> list[floa
 
 def _cells(values: Tensor, rows: int, columns: int) -> Tensor:
     """Split maps into cells, (B, H, W) -> (B, rows, h, columns, w)."""
-    height, width = cell_size(tuple(values.shape[1:]), rows, columns)
+    height, width = cell_size((values.shape[1], values.shape[2]), rows, columns)
     return values.double().view(len(values), rows, height, columns, width)

@@ -3,12 +3,13 @@
 So a run that was stopped continues as if it had never been, and worker processes change nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.tasks import Task, target_of
 
 CROPS = 20  # tries until a crop has enough valid pixels
@@ -20,7 +21,7 @@ class Samples(Dataset):
     A crop with fewer than ``points`` valid pixels is cut again elsewhere, a few times.
     """
 
-    def __init__(self, dataset: Dataset, augment: Callable | None, task: Task, points: int) -> None:
+    def __init__(self, dataset: SampleSet, augment: Callable | None, task: Task, points: int) -> None:
         if not len(dataset):
             raise ValueError("dataset: found no samples, expected at least one to train on")
         self.dataset, self.augment, self.task, self.points = dataset, augment, task, points
@@ -48,7 +49,7 @@ class Samples(Dataset):
         )
 
 
-def collate(samples: Sequence) -> list[Tensor] | Exception:
+def collate(samples: list) -> list[Tensor] | Exception:
     """Make a batch of samples, or return the first thing that is wrong with one."""
     return next((sample for sample in samples if isinstance(sample, Exception)), None) or default_collate(samples)
 

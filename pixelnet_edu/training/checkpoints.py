@@ -38,14 +38,14 @@ class Journal:
     def __init__(
         self, folder: Path | None, writes: bool, model: nn.Module, optimizer: Optimizer, schedule: LRScheduler
     ) -> None:
-        self.folder, self.writes = folder, writes and folder is not None
+        self.folder, self.writes = folder, writes
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
         self.log: list[dict] = []
 
     def write(self, row: dict) -> None:
         """Append a row to the log, in memory and as CSV on disk, whole or not at all."""
         self.log.append(row)
-        if self.writes:
+        if self.writes and self.folder is not None:
             text = io.StringIO(newline="")
             writer = csv.DictWriter(text, LOG_COLUMNS)
             writer.writeheader()
@@ -60,7 +60,7 @@ class Journal:
 
     def save(self, step: int, seed: int, losses: list) -> None:
         """Write a checkpoint, then remove the older ones; there always is a whole one."""
-        if not self.writes:
+        if not self.writes or self.folder is None:
             return
         final, temporary = (self.folder / f"{name}-{step:07d}" for name in ("checkpoint", "writing"))
         shutil.rmtree(temporary, ignore_errors=True)
@@ -106,7 +106,7 @@ class Journal:
             ) from error
 
 
-def newest_checkpoint(folder: Path) -> Path:
+def newest_checkpoint(folder: Path | None) -> Path:
     """Return the newest checkpoint of a run folder.
 
     Raises
@@ -114,7 +114,7 @@ def newest_checkpoint(folder: Path) -> Path:
     FileNotFoundError
         If there is none.
     """
-    found = sorted(folder.glob("checkpoint-*"))
+    found = sorted(folder.glob("checkpoint-*")) if folder is not None else []
     if not found:
         raise FileNotFoundError(f"{folder}: found no checkpoint-*, expected a run folder made by `pixelnet train`")
     return found[-1]

@@ -4,14 +4,14 @@ Shapes: K outputs, H x W pixels.
 """
 
 from torch import Tensor
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
 
 
-def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = False, workers: int = 1) -> dict:
+def evaluate(model: PixelNet, task: Task, dataset: SampleSet, progress: bool = False, workers: int = 1) -> dict:
     """Predict every image of a data set and score the predictions.
 
     Parameters
@@ -20,7 +20,7 @@ def evaluate(model: PixelNet, task: Task, dataset: Dataset, progress: bool = Fal
         Left in the mode (training or evaluation) that it was in.
     task : task
         Decodes the outputs and knows the target.
-    dataset : Dataset
+    dataset : SampleSet
         Samples with ``image`` and the task's target.
     progress : bool
         Whether to draw a progress bar.

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
 from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.model.backbones import VGG16, NormalizedLevels, SmallVGG
 from pixelnet_edu.model.heads import MLPHead
@@ -179,7 +180,7 @@ def build_task(recipe: Recipe) -> Task:
     if TASKS[recipe.task] is not SemanticSegmentation:
         return TASKS[recipe.task]()
     entry = catalog_entry(recipe.data)
-    if not entry.classes:
+    if not entry.classes or entry.palette is None:
         raise ValueError(f"task: found 'segmentation' with {recipe.data}, which has no classes; choose another task")
     return SemanticSegmentation(entry.classes, entry.palette)
 
@@ -200,7 +201,7 @@ def build_augment(recipe: Recipe) -> Augment:
     return Augment(crop=recipe.size, scale=recipe.scale, flip=flip)
 
 
-def build_data(recipe: Recipe, root: Path | None, split: str) -> Dataset:
+def build_data(recipe: Recipe, root: Path | None, split: str) -> SampleSet:
     """Open the "train" or "test" part of a recipe's data set.
 
     Raises
@@ -212,7 +213,7 @@ def build_data(recipe: Recipe, root: Path | None, split: str) -> Dataset:
     return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
 
 
-def _open(recipe: Recipe, root: Path | None, split: str) -> Dataset:
+def _open(recipe: Recipe, root: Path | None, split: str) -> SampleSet:
     """Open the whole of a split."""
     if recipe.data == "rooms":
         seed, number = (0, 2000) if split == "train" else (1, 200)
@@ -223,18 +224,19 @@ def _open(recipe: Recipe, root: Path | None, split: str) -> Dataset:
     return entry.open(root, entry.train if split == "train" else entry.test)
 
 
-def build_validation(recipe: Recipe, root: Path | None) -> Dataset | None:
+def build_validation(recipe: Recipe, root: Path | None) -> SampleSet | None:
     """Open a few samples to watch the score on while training: rooms, or the "val" part where a data set has one."""
     if recipe.data == "rooms":
         return RoomScenes(recipe.size, 20, seed=2)
     entry = catalog_entry(recipe.data)
-    if "val" not in entry.dataset.splits or entry.test == "val":
+    if root is None or "val" not in entry.dataset.splits or entry.test == "val":
         return None
     try:
         validation = entry.open(root, "val")
     except FileNotFoundError:
         return None
-    return Subset(validation, range(min(20, len(validation))))
+    # Torch's annotations ask for a Dataset; a SampleSet is enough.
+    return Subset(validation, range(min(20, len(validation))))  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def cache_folder() -> Path:

@@ -14,15 +14,16 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pixelnet_edu import __version__
 from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.reading import tile, write_picture, write_whole
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
 from pixelnet_edu.training.checkpoints import MODEL, load_weights, newest_checkpoint
@@ -155,7 +156,7 @@ def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, i
     return task.colors(task.decode(outputs))[0]
 
 
-def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -> Tensor:
+def picture_of(model: PixelNet, task: Task, dataset: SampleSet, number: int = 6) -> Tensor:
     """Draw rows of photograph, target and prediction for samples spread over a data set, (3, H', W')."""
     rows = []
     for sample in spread(dataset, number):
@@ -165,7 +166,7 @@ def picture_of(model: PixelNet, task: Task, dataset: Dataset, number: int = 6) -
     return tile(rows, dim=1)
 
 
-def write_results(folder: Path, model: PixelNet, task: Task, dataset: Dataset, scores: dict, suffix: str) -> None:
+def write_results(folder: Path, model: PixelNet, task: Task, dataset: SampleSet, scores: dict, suffix: str) -> None:
     """Write the scores, the picture of predictions, and the curve of edges; the suffix tells parts of a set apart."""
     write_json(folder / f"scores{suffix}.json", scores)
     write_picture(folder / f"predictions{suffix}.png", picture_of(model, task, dataset))
@@ -179,7 +180,8 @@ def write_curve(path: Path, curves: dict[str, dict]) -> None:
     from pixelnet_edu.teaching.plotting import use_style
 
     use_style()
-    write_whole(path, precision_recall(curves).figure.savefig)
+    # The axes could be of a part of a figure, which cannot be saved; these are of a whole one.
+    write_whole(path, precision_recall(curves).figure.savefig)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -188,7 +190,7 @@ def write_json(path: Path, content: dict) -> None:
     write_whole(path, lambda temporary: temporary.write_text(text))
 
 
-def _without_nan(value):
+def _without_nan(value: Any) -> Any:
     """Replace NaN by None, also inside lists and dictionaries."""
     if isinstance(value, dict):
         return {key: _without_nan(part) for key, part in value.items()}

@@ -18,9 +18,10 @@ from accelerate.data_loader import BatchSamplerShard
 from accelerate.state import AcceleratorState
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
 from pixelnet_edu.training.batches import Batches, Samples, loader, mix
@@ -33,11 +34,11 @@ from pixelnet_edu.training.step import draw_points, mean_loss_backward
 def fit(
     model: PixelNet,
     task: Task,
-    dataset: Dataset,
+    dataset: SampleSet,
     sampler: Callable,
     config: TrainingConfig,
     augment: Callable | None = None,
-    validation: Dataset | None = None,
+    validation: SampleSet | None = None,
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -52,7 +53,7 @@ def fit(
     Parameters
     ----------
     model, task, config : PixelNet, Task, TrainingConfig
-    dataset, validation : Dataset
+    dataset, validation : SampleSet
         Samples with ``image`` and the task's target, of one size after ``augment``; what is scored every
         ``config.evaluate_every`` steps and at the end.
     sampler : callable
@@ -109,7 +110,7 @@ class _Trainer:
         self.net.steps_trained = self.step
         self.accelerator.wait_for_everyone()  # before one of them removes it
 
-    def run(self, dataset: Dataset, augment: Callable | None, progress: bool, workers: int | None) -> list[dict]:
+    def run(self, dataset: SampleSet, augment: Callable | None, progress: bool, workers: int | None) -> list[dict]:
         """Take the remaining steps."""
         log, hidden = self.journal.log, not (progress and self.accelerator.is_main_process)
         self.start = time.perf_counter() - (log[-1]["seconds"] if log else 0)
@@ -123,12 +124,12 @@ class _Trainer:
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         return log
 
-    def _loader(self, dataset: Dataset, augment: Callable | None, workers: int | None) -> DataLoader:
+    def _loader(self, dataset: SampleSet, augment: Callable | None, workers: int | None) -> DataLoader:
         """Serve this process's batches from the current step on."""
         config, number = self.config, self.accelerator.num_processes
         samples = Samples(dataset, augment, self.task, getattr(self.sampler, "least_valid", config.points_per_image))
         batches = Batches(len(dataset), config.images_per_step, self.step * number, config.steps * number, self.seed)
-        own = BatchSamplerShard(batches, number, self.accelerator.process_index, even_batches=False)
+        own = BatchSamplerShard(batches, number, self.accelerator.process_index, even_batches=False)  # pyright: ignore[reportArgumentType] takes any sampler
         if workers is None:
             workers = min(8, os.cpu_count() or 1) if self.accelerator.device.type == "cuda" else 0
         return loader(samples, own, workers)
@@ -146,9 +147,8 @@ class _Trainer:
             sample = draw_points(self.model, task, self.sampler, images, targets, config.points_per_image, generator)
             self.model.train()
             self.optimizer.zero_grad()
-            self.losses.append(
-                mean_loss_backward(accelerator, self.model, task, images, targets, sample, config.reweight)
-            )
+            loss = mean_loss_backward(accelerator, self.model, task, images, targets, sample, config.reweight)
+            self.losses.append(loss)
         if config.clip_norm is not None:
             accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         self.optimizer.step()
@@ -162,8 +162,7 @@ class _Trainer:
         config, last, main = self.config, self.step == self.config.steps, self.accelerator.is_main_process
         scored = self.validation is not None and (last or _every(self.step, config.evaluate_every))
         if last or scored or _every(self.step, config.log_every):
-            score = self._score() if scored and main else None
-            self._write_row(score, time.perf_counter() - self.start)
+            self._write_row(self._score() if scored and main else None, time.perf_counter() - self.start)
             bar.set_postfix(self.journal.shown(self.task.score))
         if self.on_step and main:
             before = time.perf_counter()
@@ -181,7 +180,7 @@ class _Trainer:
         """Log a row; its loss is the mean of all processes'."""
         loss = sum(float(loss) for loss in self.losses) / len(self.losses)
         if self.accelerator.num_processes > 1:
-            loss = float(self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "mean"))
+            loss = float(self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "mean"))  # pyright: ignore[reportArgumentType] a tensor
         if not loss < float("inf"):
             raise ValueError(
                 f"loss: found {loss} near step {self.step}, expected a finite number; lower learning_rate "

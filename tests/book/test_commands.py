@@ -1,9 +1,11 @@
 """`make` with a stand-in for Python: set-up happens once, and one that was interrupted starts again."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,17 @@ def test_the_share_of_tested_lines_is_shown_and_fails_nothing(tmp_path):
         coverage.chmod(0o755)
         result = subprocess.run(["sh", "-c", shown], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert result.stdout.startswith(f"The tests ran {share} % of the lines of pixelnet_edu")
+
+
+def test_lint_checks_the_types_of_the_core_by_a_pinned_pyright():
+    assert ".venv/bin/node book/_assets/node_modules/pyright/index.js" in dry_run("lint").splitlines()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]
+    assert {"pixelnet_edu/model", "pixelnet_edu/tasks.py"} <= set(settings["include"])
+    assert [path for path in settings["include"] if not (ROOT / path).exists()] == []
+    asked, locked = (
+        json.loads((ROOT / "book/_assets" / name).read_text()) for name in ("package.json", "package-lock.json")
+    )
+    assert asked["devDependencies"]["pyright"] == locked["packages"]["node_modules/pyright"]["version"]
 
 
 def test_another_machine_is_tried_every_week():

@@ -5,6 +5,7 @@ Names load on first use, so ``import pixelnet_edu`` imports torch and nothing he
 """
 
 import importlib
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 __all__ = sorted(_MODULE_OF)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first asked for."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'pixelnet_edu' has no attribute {name!r}; it offers {', '.join(__all__)}")
@@ -39,6 +40,6 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """List the public names, loaded or not."""
     return sorted(set(globals()) | set(__all__))

@@ -11,11 +11,13 @@ import typer
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.checking import check_dataset
 from pixelnet_edu.data.reading import read_photo, write_picture
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments import cli as experiments
 from pixelnet_edu.experiments.baselines import hed, human_scores
 from pixelnet_edu.experiments.cost.report import table
 from pixelnet_edu.experiments.cost.run import check_writable, run_bench
-from pixelnet_edu.tasks import TASKS, EdgeDetection, target_of
+from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.tasks import TASKS, EdgeDetection, Task, target_of
 from pixelnet_edu.training import recipes, runs
 from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.evaluation import evaluate as score
@@ -186,7 +188,7 @@ def _evaluate_reference(reference: str, data: str, root: Path | None, split: str
     print(f"wrote {folder}/scores{suffix}.json")
 
 
-def _report(folder: Path, model, task, dataset, suffix: str) -> None:
+def _report(folder: Path, model: PixelNet, task: Task, dataset: SampleSet, suffix: str) -> None:
     """Score, print the numbers, write them and the picture."""
     scores = score(model, task, dataset, progress=True, workers=os.cpu_count() or 1)
     runs.write_results(folder, model, task, dataset, scores, suffix)

@@ -14,6 +14,7 @@ Shapes: N frames, H x W pixels.
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from tqdm import tqdm
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.reading import read_mat
+
+if TYPE_CHECKING:
+    import h5py
 
 MAT, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"
 DATASETS = ("images", "depths", "labels")
@@ -91,7 +95,7 @@ class MatFrames:
             raise ValueError(f"{where}: cannot be read ({error}); take the original file") from error
 
 
-def _open_hdf5(path: Path):
+def _open_hdf5(path: Path) -> "h5py.File":
     """Open a MATLAB 7.3 file with h5py."""
     try:
         import h5py
@@ -106,7 +110,7 @@ def _open_hdf5(path: Path):
         ) from error
 
 
-def _check_layout(path: Path, file) -> None:
+def _check_layout(path: Path, file: "h5py.File") -> None:
     """Raise ValueError unless the datasets have the official shapes and types."""
     if missing := [name for name in DATASETS if name not in file]:
         raise ValueError(

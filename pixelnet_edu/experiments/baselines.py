@@ -6,9 +6,9 @@ conv1_2 to conv5_3. Source: Xie and Tu, ICCV 2015; the weights are those of the 
 """
 
 import torch
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.metrics import BoundaryCurve
 from pixelnet_edu.model.backbones import HED_FILE, VGG16, hed_weights, weights_folder
 from pixelnet_edu.model.heads import LinearHead
@@ -39,12 +39,12 @@ def hed() -> PixelNet:
     return PixelNet(backbone, head).eval()
 
 
-def human_scores(dataset: Dataset, progress: bool = False, workers: int = 1) -> dict:
+def human_scores(dataset: SampleSet, progress: bool = False, workers: int = 1) -> dict:
     """Score each annotator's boundaries against those of all others of the picture, as the benchmark scores a network.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : SampleSet
         Samples with ``annotations`` (A, H, W) of at least two annotators.
     progress : bool
         Whether to draw a progress bar.

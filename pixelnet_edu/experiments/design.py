@@ -7,8 +7,7 @@ An experiment module lists its arms as changes to one recipe; `plan` makes runs 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
-from torch.utils.data import Dataset
-
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task
 from pixelnet_edu.training.config import TrainingConfig
@@ -89,7 +88,7 @@ class Experiment:
     claim: Claim
     readings: tuple[float, ...] = (1.0,)
     tasks: tuple[str, ...] = tuple(TASKS)
-    extra_scores: Callable[[PixelNet, Task, Dataset], dict[str, float]] | None = None
+    extra_scores: Callable[[PixelNet, Task, SampleSet], dict[str, float]] | None = None
 
 
 def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Recipe:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
-from torch.utils.data import Dataset
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import LOSS_TOLERANCE
 from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
@@ -99,7 +99,7 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
     return notes, note
 
 
-def _scores(run: Run, model: PixelNet, task: Task, test: Dataset) -> dict:
+def _scores(run: Run, model: PixelNet, task: Task, test: SampleSet) -> dict:
     """Score the test set; of the task's scores keep the numbers, and the IoU of each class."""
     scores = evaluate(model, task, test, workers=torch.get_num_threads())
     extra = experiment(run.experiment).extra_scores

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import pairwise
+from multiprocessing.sharedctypes import Synchronized
 
 import torch
 from tqdm.auto import tqdm
@@ -96,7 +97,7 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
     return left
 
 
-def _join(steps) -> None:
+def _join(steps: Synchronized) -> None:
     """Take over, in a new process, the counter of steps that all share; and end when the command is killed."""
     global _steps
     keep_freed_memory()

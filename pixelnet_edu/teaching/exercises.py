@@ -4,7 +4,8 @@ A wrong answer never raises, so that a notebook runs to its end before any exerc
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ _LONGEST = 8  # entries of a list that is written out
 _OPEN = "open"
 
 
-def check(title: str, answer, expected, inputs: Sequence[tuple] = (), hint: str = "") -> bool:
+def check(title: str, answer: Any, expected: Any, inputs: Sequence[tuple] = (), hint: str = "") -> bool:
     """Compare an answer with the expected one and print the verdict in one line.
 
     Parameters
@@ -70,7 +71,7 @@ def check(title: str, answer, expected, inputs: Sequence[tuple] = (), hint: str 
     return problem is None
 
 
-def _is_open(answer) -> bool:
+def _is_open(answer: Any) -> bool:
     return answer is None or answer is ...
 
 
@@ -94,7 +95,7 @@ def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple])
     return None
 
 
-def _side(found, expected) -> str | None:
+def _side(found: Any, expected: Any) -> str | None:
     """Say on which side of the expected number a wrong one lies, without giving the right one away."""
     if not (_is_real(found) and _is_real(expected)) or not _difference(found, expected):
         return None
@@ -102,12 +103,12 @@ def _side(found, expected) -> str | None:
     return f"found {_show(one)}, which is too {'large' if one > other else 'small'}"
 
 
-def _is_real(value) -> bool:
+def _is_real(value: Any) -> bool:
     """Whether the value is a single real number, not a truth value and not NaN."""
     return _is_numeric(value) and _array(value).ndim == 0 and _array(value).dtype.kind in "iuf" and value == value
 
 
-def _difference(found, expected) -> str | None:
+def _difference(found: Any, expected: Any) -> str | None:
     """Return what was found and what was expected, or None where they agree."""
     if not (_is_numeric(found) and _is_numeric(expected)):
         return None if _same(found, expected) else f"found {_show(found)}, expected {_show(expected)}"
@@ -124,7 +125,7 @@ def _difference(found, expected) -> str | None:
     return f"found {_show(one[place].item())}{where}, expected {_show(other[place].item())}"
 
 
-def _same(found, expected) -> bool:
+def _same(found: Any, expected: Any) -> bool:
     """Compare what is not an array: texts without regard to case, and containers entry by entry."""
     if isinstance(expected, str):
         return isinstance(found, str) and found.strip().lower() == expected.strip().lower()
@@ -136,15 +137,15 @@ def _same(found, expected) -> bool:
     return type(found) is type(expected) and not _is_numeric(expected) and found == expected
 
 
-def _all_same(found, expected, keys) -> bool:
+def _all_same(found: Any, expected: Any, keys: Iterable) -> bool:
     return all(_difference(found[key], expected[key]) is None for key in keys)
 
 
-def _array(value) -> np.ndarray:
+def _array(value: Any) -> np.ndarray:
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
-def _is_numeric(value) -> bool:
+def _is_numeric(value: Any) -> bool:
     """Whether the value is a number, a truth value, a tensor or an array of them, or a regular list."""
     try:
         return _array(value).dtype.kind in "biufc"
@@ -156,7 +157,7 @@ def _shape_text(array: np.ndarray) -> str:
     return f"shape {array.shape}" if array.ndim else f"the number {_show(array.item())}"
 
 
-def _show(value) -> str:
+def _show(value: Any) -> str:
     """Write a value briefly: six digits, and of what is long the shape alone."""
     if isinstance(value, float):
         return f"{value:.6g}"

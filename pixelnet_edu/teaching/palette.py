@@ -58,7 +58,7 @@ def hex_colors(palette: Iterable, count: int) -> list[str]:
     return colors[:count]
 
 
-def _hex_color(color) -> str:
+def _hex_color(color: str | Iterable) -> str:
     if isinstance(color, str):
         if not re.fullmatch("#[0-9a-fA-F]{6}", color):
             raise ValueError(f"palette: found {color!r}, expected a colour like '#cc79a7'")

@@ -89,7 +89,7 @@ def fit(
 class _Trainer:
     """The state of one training run."""
 
-    def __init__(self, model, task, sampler, config, validation, folder, on_step) -> None:
+    def __init__(self, model, task, sampler, config, validation, folder, on_step) -> None:  # noqa: ANN001 (those of `fit`)
         self.net, self.task, self.sampler, self.config = model, task, sampler, config
         self.validation, self.on_step, self.step, self.losses = validation, on_step, 0, []
         self.seed = mix(config.seed, model.steps_trained) if model.steps_trained else config.seed

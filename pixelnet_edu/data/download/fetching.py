@@ -17,11 +17,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from errno import EINVAL
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
+
+if TYPE_CHECKING:
+    import requests
 
 CHUNK = 2**18  # bytes
 TIMEOUT = 30.0  # seconds without a byte
@@ -169,7 +173,7 @@ def _receive_rest(address: str, part: Path, progress: bool) -> bool:
         return _write(response, part, start if response.status_code == 206 else 0, progress)
 
 
-def _write(response, part: Path, start: int, progress: bool) -> bool:
+def _write(response: "requests.Response", part: Path, start: int, progress: bool) -> bool:
     """Write a response to the part from byte ``start`` on; tell whether it is whole."""
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None

@@ -8,8 +8,8 @@ Shapes: H x W pixels.
 """
 
 import torch
-from torch.utils.data import Dataset
 
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task
@@ -26,7 +26,7 @@ def arms(base: Recipe) -> list[Arm]:
     return [Arm("uniform", "as many edge pixels as there are", base), *biased]
 
 
-def calibration(model: PixelNet, task: Task, dataset: Dataset) -> dict[str, float]:
+def calibration(model: PixelNet, task: Task, dataset: SampleSet) -> dict[str, float]:
     """Compare the predicted probability of an edge with the share of edges, over the known pixels of a data set.
 
     Parameters

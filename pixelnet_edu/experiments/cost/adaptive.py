@@ -4,17 +4,17 @@ Scores are those of `evaluate`. Computed pixels are counted where they cannot hi
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
 from pixelnet_edu.data.catalog import spread
 from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments.cost.plans import Plan, Rich
 from pixelnet_edu.experiments.cost.report import once, row
 from pixelnet_edu.experiments.cost.timing import interleaved
@@ -39,8 +39,8 @@ class CamVidRun(NamedTuple):
     recipe: recipes.Recipe
     net: PixelNet
     problem: Task
-    train: Dataset
-    test: Dataset
+    train: SampleSet
+    test: SampleSet
 
 
 def rooms(task: str, plan: Plan) -> list[dict]:
@@ -62,7 +62,7 @@ def _unseen(size: tuple[int, int], number: int) -> list[dict]:
     return list(RoomScenes(size, number, seed=1))
 
 
-def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: Dataset, rich: Rich) -> PixelNet:
+def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: SampleSet, rich: Rich) -> PixelNet:
     """Put a new, richer predictor on a copy of a trained backbone, and train both a little.
 
     The recipe may be of another machine: its precision is not.
@@ -143,7 +143,7 @@ def _backbone_all(net: PixelNet, samples: Sequence[dict]) -> None:
         net.backbone(sample["image"][None].to(net.backbone.mean.device))
 
 
-def count_computed(head: nn.Module, run) -> int:
+def count_computed(head: nn.Module, run: Callable[[], object]) -> int:
     """Count the pixels that a head computes while something runs.
 
     Examples

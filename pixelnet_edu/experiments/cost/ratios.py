@@ -35,7 +35,7 @@ def extraction(plan: Plan) -> list[dict]:
     backbone, points = setup.net.backbone, setup.points
     gradient = torch.ones(*points.shape[:2], backbone.hypercolumn_channels, device=points.device)
 
-    def both_ways(read) -> None:
+    def both_ways(read: Callable) -> None:
         torch.autograd.grad(read(maps, points, backbone.levels), maps, gradient)
 
     readers = {"ours": read_hypercolumns, "peer": grid_sample_hypercolumns}

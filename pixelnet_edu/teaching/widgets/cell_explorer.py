@@ -4,6 +4,7 @@ Shapes: H x W pixels.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import traitlets
 
@@ -65,7 +66,7 @@ def _own_names(levels: Sequence) -> list[str]:
     return [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
 
 
-def _state(level, name: str) -> dict[str, str | int | float]:
+def _state(level: Any, name: str) -> dict[str, str | int | float]:
     """Return the level as the browser reads it."""
     if not level.stride >= 1:
         raise ValueError(f"levels: found stride {level.stride} in {name}, expected at least 1")

@@ -56,11 +56,8 @@ class BoundaryCurve:
     """
 
     def __init__(self, thresholds: int = 99, max_distance: float = 0.0075, workers: int = 1) -> None:
-        for name, value, least in (
-            ("thresholds", thresholds, 1),
-            ("max_distance", max_distance, 0),
-            ("workers", workers, 1),
-        ):
+        limits = ("thresholds", thresholds, 1), ("max_distance", max_distance, 0), ("workers", workers, 1)
+        for name, value, least in limits:
             if not value >= least:
                 raise ValueError(f"{name}: found {value}, expected at least {least}")
         self.thresholds = np.linspace(1 / (thresholds + 1), 1 - 1 / (thresholds + 1), thresholds)
@@ -114,15 +111,13 @@ class BoundaryCurve:
         own_best = [counts[:, _shares(counts)[2].argmax()] for counts in by_image]
         recall, precision, f = _shares(total)
         best = _best(self.thresholds, total)
+        curve = {"thresholds": self.thresholds, "precision": precision, "recall": recall, "f": f}
         return {
             "ods": best["f"],
             "ois": float(_shares(np.sum(own_best, 0))[2]),
             "ap": _area(recall, precision),
             "best_threshold": best["threshold"],
-            "thresholds": self.thresholds.tolist(),
-            "precision": precision.tolist(),
-            "recall": recall.tolist(),
-            "f": f.tolist(),
+            **{name: values.tolist() for name, values in curve.items()},
             "counts": dict(zip(("recalled", "annotated", "correct", "detected"), total.tolist(), strict=True)),
             "images": [_best(self.thresholds, counts) for counts in by_image],
         }
@@ -201,9 +196,8 @@ def _check(image: str, soft_map: np.ndarray, annotations: np.ndarray) -> None:
             "(A, H, W) of one size; resize the soft map"
         )
     if not len(annotations) or annotations.dtype != bool:
-        raise ValueError(
-            f"{image}: found {len(annotations)} {annotations.dtype} annotations, expected at least 1, bool"
-        )
+        found = f"{len(annotations)} {annotations.dtype} annotations"
+        raise ValueError(f"{image}: found {found}, expected at least 1, bool")
     if not ((soft_map >= 0) & (soft_map <= 1)).all():
         raise ValueError(
             f"{image}: found a soft map from {soft_map.min():g} to {soft_map.max():g}, expected 0 to 1 without NaN; "

@@ -57,11 +57,8 @@ class NormalErrors:
         if not len(degrees):
             raise ValueError("valid: found no valid pixel in any image, expected at least one; check the masks")
         middle = degrees.kthvalue((len(degrees) + 1) // 2)[0], degrees.kthvalue(len(degrees) // 2 + 1)[0]
-        scores = {
-            "mean": float(degrees.double().mean()),
-            "median": float(sum(middle) / 2),
-            "rmse": float(degrees.double().square().mean().sqrt()),
-        }
+        mean, rmse = degrees.double().mean(), degrees.double().square().mean().sqrt()
+        scores = {"mean": float(mean), "median": float(sum(middle) / 2), "rmse": float(rmse)}
         return scores | {name: 100 * float((degrees < t).double().mean()) for name, t in THRESHOLDS.items()}
 
 

@@ -60,11 +60,7 @@ class ConfusionMatrix:
         right = self.counts.diag().double()
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diag()
         iou = right / union
-        return {
-            "miou": float(iou.nanmean()),
-            "accuracy": float(right.sum() / self.counts.sum()),
-            "iou": iou.tolist(),
-        }
+        return {"miou": float(iou.nanmean()), "accuracy": float(right.sum() / self.counts.sum()), "iou": iou.tolist()}
 
 
 def segmentation_scores(predictions: Tensor, targets: Tensor, num_classes: int, ignore_index: int = VOID) -> dict:

@@ -62,9 +62,7 @@ def non_maximum_suppression(probabilities: Tensor | np.ndarray) -> Tensor:
 def _smooth(edges: np.ndarray, radius: int) -> np.ndarray:
     """Convolve with a triangle along both axes; the map is mirrored at its border."""
     triangle = np.convolve(np.ones(radius + 1), np.ones(radius + 1)) / (radius + 1) ** 2
-    for axis in (0, 1):
-        edges = ndimage.convolve1d(edges, triangle, axis=axis, mode="reflect")
-    return edges
+    return ndimage.convolve1d(ndimage.convolve1d(edges, triangle, axis=0), triangle, axis=1)
 
 
 def _across(edges: np.ndarray) -> np.ndarray:

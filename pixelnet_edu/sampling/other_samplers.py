@@ -100,10 +100,8 @@ class PatchSampler:
         H, W = valid.shape[1:]
         h = min(H, max(round((n * H / W) ** 0.5), -(-n // W)))
         w = min(W, -(-n // h))
-        counts = _box_sums(valid, h, w).round()
-        while not (counts >= n).flatten(1).any(1).all():
+        while not ((counts := _box_sums(valid, h, w).round()) >= n).flatten(1).any(1).all():
             h, w = min(H, h + 1), min(W, w + 1)
-            counts = _box_sums(valid, h, w).round()
         return (h, w), counts
 
     @staticmethod
@@ -143,10 +141,8 @@ class HardPixelSampler:
     def __call__(self, difficulty: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each map (B, H, W) of losses or uncertainties; a negative value is void."""
         if difficulty.dim() != 3 or not difficulty.is_floating_point():
-            raise ValueError(
-                f"difficulty: found {difficulty.dtype} of shape {tuple(difficulty.shape)}, expected floating point of "
-                "shape (B, H, W), such as losses"
-            )
+            found = f"{difficulty.dtype} of shape {tuple(difficulty.shape)}"
+            raise ValueError(f"difficulty: found {found}, expected floating point of shape (B, H, W), such as losses")
         valid = (difficulty >= 0).flatten(1)
         hard = difficulty.flatten(1).double().clamp(min=0)
         hard = hard / hard.sum(1, keepdim=True).clamp(min=1e-12)

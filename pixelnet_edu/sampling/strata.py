@@ -50,7 +50,6 @@ def one_stratum(maps: Tensor) -> Tensor:
 def as_strata(maps: Tensor) -> Tensor:
     """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum."""
     if maps.dim() != 3 or maps.is_floating_point() or maps.numel() == 0:
-        raise ValueError(
-            f"strata: found {maps.dtype} of shape {tuple(maps.shape)}, expected integers or booleans of shape (B, H, W)"
-        )
+        found = f"{maps.dtype} of shape {tuple(maps.shape)}"
+        raise ValueError(f"strata: found {found}, expected integers or booleans of shape (B, H, W)")
     return torch.where(maps, 0, VOID) if maps.dtype == torch.bool else maps.long()

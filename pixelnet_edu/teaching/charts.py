@@ -93,7 +93,9 @@ def interval_bars(
     width = plt.rcParams["figure.figsize"][0]
     axes = ax or plt.subplots(figsize=(width, 0.8 + 0.45 * len(names)))[1]
     rows, (low, high) = np.arange(len(names)), np.asarray(intervals, float).T
-    _check_inside(values, low, high)
+    for value, start, end in zip(values, low, high, strict=True):
+        if start > value or end < value:
+            raise ValueError(f"intervals: found ({start:g}, {end:g}) for {value:g}, expected it inside")
     errors = [np.subtract(values, low), np.subtract(high, values)]
     axes.barh(rows, values, color=PALETTE["sampled"], height=0.62, tick_label=list(names))
     axes.errorbar(values, rows, xerr=errors, fmt="none", ecolor=PALETTE["ink"], elinewidth=1.2, capsize=3)
@@ -140,10 +142,3 @@ def precision_recall(curves: dict[str, dict], ax: Axes | None = None) -> Axes:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="recall", ylabel="precision", aspect="equal")
     axes.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     return axes
-
-
-def _check_inside(values: Sequence[float], low: np.ndarray, high: np.ndarray) -> None:
-    wrong = np.flatnonzero((low > values) | (high < values))
-    if len(wrong):
-        row = wrong[0]
-        raise ValueError(f"intervals: found ({low[row]:g}, {high[row]:g}) for {values[row]:g}, expected it inside")

@@ -80,8 +80,7 @@ def show_images(pictures: Sequence[Tensor], titles: Sequence[str] = (), columns:
         row, column = divmod(index, columns)
         corner = (column * step_x, size[1] - row * step_y - head - height * unit)
         box = np.array([*corner, width * unit, height * unit]) / (*size, *size)
-        axes = figure.add_axes(tuple(box))
-        _draw_picture(axes, array)
+        axes = _draw_picture(figure.add_axes(tuple(box)), array)
         axes.set_title(titles[index] if titles else "", loc="left", pad=4)
     return figure
 
@@ -116,11 +115,9 @@ def show_points(image: Tensor, points: Tensor, groups: Sequence | None = None, a
     names = np.array([str(group) for group in (groups if groups is not None else [""] * len(places))])
     if len(names) != len(places):
         raise ValueError(f"groups: found {len(names)}, expected one for each of {len(places)} points")
-    axes = _new_axes(*array.shape[:2], ax)
-    _draw_picture(axes, array)
-    for name, color, marker in zip(
-        dict.fromkeys(names), itertools.cycle(_GROUPS), itertools.cycle("os^Dv"), strict=False
-    ):
+    axes = _draw_picture(_new_axes(*array.shape[:2], ax), array)
+    marks = itertools.cycle(zip(_GROUPS, "os^Dv", strict=True))
+    for name, (color, marker) in zip(dict.fromkeys(names), marks, strict=False):
         _mark(axes, places[names == name], color, marker, f"{name} ({(names == name).sum()})")
     if groups is not None:
         _legend_below(axes, axes.get_legend_handles_labels()[0])
@@ -161,8 +158,7 @@ def pixel_map(
     axes.set_axis_off()
     texts = [f"{name}: {(array == index).sum():,}" for index, name in enumerate(names)]
     if sampled is not None:
-        places = _points(sampled).astype(int)
-        x, y = places.T
+        x, y = _points(sampled).astype(int).T
         area = max(0.55 * _points_per_pixel(axes, array.shape[1]), 3) ** 2
         axes.scatter(x, y, area, PALETTE["ink"], edgecolors="white", linewidths=1.2)
         hits = array[y, x]
@@ -213,12 +209,13 @@ def _new_axes(height: int, width: int, ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(tall * width / height, tall + 0.4))[1]
 
 
-def _draw_picture(axes: Axes, array: np.ndarray) -> None:
-    """Draw crisp pixels, and smooth only where the figure has fewer pixels than the picture."""
+def _draw_picture(axes: Axes, array: np.ndarray) -> Axes:
+    """Draw crisp pixels, smooth only where the figure has fewer pixels than the picture; return the axes."""
     shrinks = axes.get_window_extent().width < array.shape[1]
     axes.imshow(array, interpolation="antialiased" if shrinks else "nearest")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=PALETTE["line"], linewidth=0.6)
+    return axes
 
 
 def _draw_squares(axes: Axes, shape: tuple[int, int]) -> None:

@@ -101,9 +101,9 @@ def normal_bytes(normals: Pixels, name: str, shape: Sequence[int | None]) -> str
     """
     array = to_array(normals, name, shape).astype(np.float64)
     length = np.sqrt((array**2).sum(0))
-    wrong = (length > 1e-6) & (np.abs(length - 1) > 1e-2)
-    if wrong.any() or not np.isfinite(length).all():
-        found = length[wrong | ~np.isfinite(length)].flat[0]
+    wrong = ~((length <= 1e-6) | (np.abs(length - 1) <= 1e-2))  # NaN is wrong too
+    if wrong.any():
+        found = length[wrong].flat[0]
         raise ValueError(f"{name}: found length {found:.3g}, expected 1, or 0 where the normal is unknown; normalise")
     return base64.b64encode((array * 127).round().astype(np.int8).tobytes()).decode()
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-_FOLDER = Path(__file__).parent
 STATE_LIMIT = 150_000
 
 
@@ -17,13 +16,14 @@ def source(name: str) -> str:
     >>> source("quiz.js").endswith("export default { render };\\n")
     True
     """
-    own = _FOLDER / name
-    shared = _FOLDER / f"base{own.suffix}"
-    return f"{shared.read_text(encoding='utf-8')}\n{own.read_text(encoding='utf-8')}"
+    own = Path(__file__).with_name(name)
+    return "\n".join(path.read_text(encoding="utf-8") for path in (own.with_stem("base"), own))
 
 
 class Explorer(anywidget.AnyWidget):
     """A widget whose whole logic runs in the browser, so that it works in a page without Python.
+
+    What it is given by name is the state that the browser reads.
 
     Raises
     ------
@@ -34,6 +34,7 @@ class Explorer(anywidget.AnyWidget):
     summary: str = ""
 
     def __init__(self, **state: object) -> None:
+        self.add_traits(**{key: traitlets.Any().tag(sync=True) for key in state})
         super().__init__(**state)
         weight = sum(len(str(self.get_state(key))) for key in (*state, "_esm", "_css"))
         if weight > STATE_LIMIT:
@@ -47,7 +48,7 @@ class Explorer(anywidget.AnyWidget):
 class PictureExplorer(Explorer):
     """An explorer that shows a picture of H x W pixels; ``size`` is [H, W]."""
 
-    size = traitlets.List().tag(sync=True)
+    size: list[int]
 
     @property
     def summary(self) -> str:

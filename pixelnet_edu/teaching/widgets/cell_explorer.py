@@ -6,8 +6,6 @@ Shapes: H x W pixels.
 from collections.abc import Sequence
 from typing import Any
 
-import traitlets
-
 from ._encode import Pixels, class_names, picture_url, to_array
 from ._explorer import PictureExplorer, source
 
@@ -42,16 +40,14 @@ class CellExplorer(PictureExplorer):
     CellExplorer(32 x 24 pixels)
     """
 
-    _esm = source("cell_explorer.js")
-    _css = source("cell_explorer.css")
-    image = traitlets.Unicode().tag(sync=True)
-    levels = traitlets.List().tag(sync=True)
+    _esm, _css = source("cell_explorer.js"), source("cell_explorer.css")
 
     def __init__(self, image: Pixels, levels: Sequence, names: Sequence[str] | None = None) -> None:
         levels = list(levels)
         if not levels:
             raise ValueError("levels: found none, expected at least one Level(channels, stride, offset)")
-        names = class_names(names or _own_names(levels), "names")
+        own = [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
+        names = class_names(names or own, "names")
         if len(names) != len(levels):
             raise ValueError(f"names: found {len(names)}, expected one for each of {len(levels)} levels")
         super().__init__(
@@ -61,14 +57,8 @@ class CellExplorer(PictureExplorer):
         )
 
 
-def _own_names(levels: Sequence) -> list[str]:
-    """Name levels as they name themselves, or by number."""
-    return [getattr(level, "name", "") or f"level {number}" for number, level in enumerate(levels, start=1)]
-
-
 def _state(level: Any, name: str) -> dict[str, str | int | float]:
     """Return the level as the browser reads it."""
     if not level.stride >= 1:
         raise ValueError(f"levels: found stride {level.stride} in {name}, expected at least 1")
-    channels, stride, offset = int(level.channels), int(level.stride), float(level.offset)
-    return {"name": name, "channels": channels, "stride": stride, "offset": offset}
+    return {"name": name, "channels": int(level.channels), "stride": int(level.stride), "offset": float(level.offset)}

@@ -5,8 +5,6 @@ Shapes: H x W pixels, K classes.
 
 from collections.abc import Iterable, Sequence
 
-import traitlets
-
 from pixelnet_edu.teaching.palette import hex_colors
 
 from ._encode import Pixels, class_names, index_bytes, normal_bytes, picture_url, to_array
@@ -46,14 +44,7 @@ class LabelProbe(PictureExplorer):
     LabelProbe(6 x 4 pixels)
     """
 
-    _esm = source("label_probe.js")
-    _css = source("label_probe.css")
-    image = traitlets.Unicode().tag(sync=True)
-    labels = traitlets.Unicode().tag(sync=True)
-    normals = traitlets.Unicode().tag(sync=True)
-    edges = traitlets.Unicode().tag(sync=True)
-    classes = traitlets.List().tag(sync=True)
-    palette = traitlets.List().tag(sync=True)
+    _esm, _css = source("label_probe.js"), source("label_probe.css")
 
     def __init__(
         self, image: Pixels, labels: Pixels, normals: Pixels, edges: Pixels, classes: Sequence[str], palette: Iterable

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import traitlets
-
 from ._explorer import Explorer, source
 
 
@@ -96,10 +94,8 @@ class Quiz(Explorer):
     Quiz(1 question)
     """
 
-    _esm = source("quiz.js")
-    _css = source("quiz.css")
-    title = traitlets.Unicode().tag(sync=True)
-    questions = traitlets.List().tag(sync=True)
+    _esm, _css = source("quiz.js"), source("quiz.css")
+    questions: list[dict]
 
     def __init__(self, questions: Iterable[Question], title: str = "Check yourself") -> None:
         questions = list(questions)

@@ -6,7 +6,6 @@ Shapes: H x W pixels, K classes.
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import traitlets
 
 from pixelnet_edu.teaching.palette import hex_colors
 
@@ -42,12 +41,7 @@ class SampleExplorer(PictureExplorer):
     SampleExplorer(20 x 3 pixels)
     """
 
-    _esm = source("sample_explorer.js")
-    _css = source("sample_explorer.css")
-    labels = traitlets.Unicode().tag(sync=True)
-    names = traitlets.List().tag(sync=True)
-    palette = traitlets.List().tag(sync=True)
-    counts = traitlets.List().tag(sync=True)
+    _esm, _css = source("sample_explorer.js"), source("sample_explorer.css")
 
     def __init__(
         self, labels: Pixels, names: Sequence[str], palette: Iterable, counts: Sequence[int] = (10, 5, 2)

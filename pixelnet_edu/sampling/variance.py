@@ -104,8 +104,7 @@ def jittered_variance(values: Tensor, rows: int, columns: int) -> Tensor:
     >>> jittered_variance(torch.tensor([[[0.0, 2.0, 5.0, 5.0]]]), 1, 2).item()
     0.25
     """
-    cells = _cells(values, rows, columns)
-    return cells.var((2, 4), correction=0).mean((1, 2)) / (rows * columns)
+    return _cells(values, rows, columns).var((2, 4), correction=0).mean((1, 2)) / (rows * columns)
 
 
 def grid_variance(values: Tensor, rows: int, columns: int) -> Tensor:
@@ -116,8 +115,7 @@ def grid_variance(values: Tensor, rows: int, columns: int) -> Tensor:
     >>> grid_variance(torch.tensor([[[0.0, 2.0, 0.0, 2.0]]]), 1, 2).item()  # all 0 or all 2
     1.0
     """
-    means = _cells(values, rows, columns).mean((1, 3))  # one for each start
-    return means.var((1, 2), correction=0)
+    return _cells(values, rows, columns).mean((1, 3)).var((1, 2), correction=0)  # of the means, one for each start
 
 
 def intraclass_correlation(values: Tensor) -> float:

@@ -47,8 +47,7 @@ def hits_histogram(counts: Tensor, exact: Sequence[float], name: str, ax: Axes |
     axes.plot(exact, "o", color=PALETTE["exact"], markersize=5)
     text = f"missed in {100 * shares[0]:.1f} % of {len(values):,} draws, exactly {100 * exact[0]:.1f} %"
     axes.set_title(text, loc="left", fontsize="medium")
-    axes.set(xlabel=f"{name} pixels in the sample", ylabel="share of the draws")
-    axes.set_ylim(0, 1.18 * max(shares.max(), exact.max()))
+    axes.set(xlabel=f"{name} pixels in the sample", ylabel="share of the draws", ylim=(0, 1.18 * max(*shares, *exact)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     dot = Line2D([], [], color=PALETTE["exact"], marker="o", markersize=5, linestyle="", label="exact")
@@ -90,8 +89,7 @@ def interval_bars(
     >>> [text.get_text() for text in axes.texts]
     ['0.4', '0.1']
     """
-    width = plt.rcParams["figure.figsize"][0]
-    axes = ax or plt.subplots(figsize=(width, 0.8 + 0.45 * len(names)))[1]
+    axes = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 0.8 + 0.45 * len(names)))[1]
     rows, (low, high) = np.arange(len(names)), np.asarray(intervals, float).T
     for value, start, end in zip(values, low, high, strict=True):
         if start > value or end < value:

@@ -78,9 +78,8 @@ def show_images(pictures: Sequence[Tensor], titles: Sequence[str] = (), columns:
     figure = plt.figure(figsize=size, layout="none")
     for index, array in enumerate(arrays):
         row, column = divmod(index, columns)
-        corner = (column * step_x, size[1] - row * step_y - head - height * unit)
-        box = np.array([*corner, width * unit, height * unit]) / (*size, *size)
-        axes = _draw_picture(figure.add_axes(tuple(box)), array)
+        box = np.array([column * step_x, size[1] - row * step_y - head - height * unit, width * unit, height * unit])
+        axes = _draw_picture(figure.add_axes(tuple(box / (*size, *size))), array)
         axes.set_title(titles[index] if titles else "", loc="left", pad=4)
     return figure
 

@@ -50,11 +50,9 @@ class CellExplorer(PictureExplorer):
         names = class_names(names or own, "names")
         if len(names) != len(levels):
             raise ValueError(f"names: found {len(names)}, expected one for each of {len(levels)} levels")
-        super().__init__(
-            size=list(to_array(image, "image", (3, None, None)).shape[1:]),
-            image=picture_url(image),
-            levels=[_state(level, name) for level, name in zip(levels, names, strict=True)],
-        )
+        size = list(to_array(image, "image", (3, None, None)).shape[1:])
+        states = [_state(level, name) for level, name in zip(levels, names, strict=True)]
+        super().__init__(size=size, image=picture_url(image), levels=states)
 
 
 def _state(level: Any, name: str) -> dict[str, str | int | float]:

@@ -52,8 +52,7 @@ class Question:
     def state(self) -> dict[str, str | int | list[str]]:
         """Return the question as the browser reads it: texts, and the answer as an index."""
         answer = next(index for index, option in enumerate(self.options) if _same(option, self.answer))
-        options = [_show(option) for option in self.options]
-        return {"prompt": self.prompt, "options": options, "answer": answer, "why": self.why}
+        return {"prompt": self.prompt, "options": list(map(_show, self.options)), "answer": answer, "why": self.why}
 
 
 def _show(option: str | float) -> str:

@@ -51,13 +51,8 @@ class SampleExplorer(PictureExplorer):
         encoded = index_bytes(array, "labels", len(names))
         if (array == VOID).all():
             raise ValueError(f"labels: found only {VOID} (void), expected at least one pixel of a class")
-        super().__init__(
-            size=list(array.shape),
-            labels=encoded,
-            names=names,
-            palette=hex_colors(palette, len(names)),
-            counts=_checked_counts(counts, array, names),
-        )
+        colors, counts = hex_colors(palette, len(names)), _checked_counts(counts, array, names)
+        super().__init__(size=list(array.shape), labels=encoded, names=names, palette=colors, counts=counts)
 
 
 def _checked_counts(counts: Sequence[int], array: np.ndarray, names: list[str]) -> list[int]:

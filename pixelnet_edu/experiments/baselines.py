@@ -30,9 +30,9 @@ def hed() -> PixelNet:
     """
     backbone, source = VGG16("hed", fc=False), hed_weights()
     if "head.weight" not in source:
+        path = weights_folder() / HED_FILE
         raise ValueError(
-            f"{weights_folder() / HED_FILE}: found no head, expected head.weight; delete it, then "
-            "`python data_scripts/weights.py hed`"
+            f"{path}: found no head.weight, expected one; delete it, then `python data_scripts/weights.py hed`"
         )
     head = LinearHead(backbone.hypercolumn_channels, 1)
     head.layers[0].load_state_dict({"weight": source["head.weight"], "bias": source["head.bias"]})
@@ -66,9 +66,7 @@ def human_scores(dataset: SampleSet, progress: bool = False, workers: int = 1) -
     for index in tqdm(range(len(dataset)), desc="people", disable=not progress, leave=False):
         annotations = annotations_of(dataset[index])
         if len(annotations) < 2:
-            raise ValueError(
-                "annotations: found 1 in a sample, expected at least 2 annotators; choose another data set"
-            )
+            raise ValueError("annotations: found 1 in a sample, expected at least 2; choose another data set")
         for k in range(len(annotations)):
             others = torch.arange(len(annotations)) != k
             curve.update(annotations[k].float(), annotations[others])

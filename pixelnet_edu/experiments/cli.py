@@ -56,10 +56,8 @@ def reproduce(
             raise ValueError(f"name: missing, expected one of {', '.join(EXPERIMENTS)}; --list describes them")
         return print("\n".join(f"{found.name:<12} {found.question}" for found in EXPERIMENTS.values()))
     if (number := processes().num_processes) > 1:
-        raise ValueError(
-            f"reproduce: found {number} processes started together, expected 1, since the batch would grow with them; "
-            "run seeds side by side, or --jobs"
-        )
+        together = f"found {number} processes started together, expected 1, since the batch would grow with them"
+        raise ValueError(f"reproduce: {together}; run seeds side by side, or --jobs")
     if gpu and not torch.cuda.is_available():
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)

@@ -99,9 +99,7 @@ def write_record(path: Path, record: Record) -> None:
     except FileExistsError as error:
         raise ValueError(f"{path}: found a record already, expected none; it was left as it is") from error
     except OSError as error:
-        raise OSError(
-            f"{path}: cannot be written ({error.strerror}); make room, then run the same command again, which continues"
-        ) from error
+        raise OSError(f"{path}: cannot be written ({error.strerror}); make room, then run the command again") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -122,9 +120,7 @@ def read_record(path: Path) -> Record:
         content = json.loads(path.read_text())
         schema, checksum = content["schema"], content.pop("checksum")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: found no whole record, expected JSON with a checksum; move it and run again"
-        ) from error
+        raise ValueError(f"{path}: found no whole record, expected JSON with a checksum; move it, run again") from error
     if schema != SCHEMA:
         raise ValueError(f"{path}: found schema {schema}, expected {SCHEMA}; move it and run again")
     if checksum != _checksum(content):
@@ -147,9 +143,7 @@ def read_records(folder: Path) -> list[Record]:
     """
     paths = [path for path in folder.glob("*-seed*.json") if not path.name.startswith(".")]
     if not paths:
-        raise FileNotFoundError(
-            f"{folder}: found no record, expected ARM-seedK.json; make them with `pixelnet reproduce`"
-        )
+        raise FileNotFoundError(f"{folder}: found no record, expected ARM-seedK.json; `pixelnet reproduce` makes them")
     return sorted((read_record(path) for path in paths), key=lambda record: (record.arm, record.seed))
 
 

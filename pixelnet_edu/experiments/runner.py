@@ -117,7 +117,7 @@ def _alone(run: Run) -> Iterator[None]:
             yield
     except Timeout as error:
         raise ValueError(
-            f"{run.record}: found another process at this run, expected none; wait, or choose other seeds or arms"
+            f"{run.record}: found another process at this run, expected none; wait, or change --seeds"
         ) from error
 
 
@@ -129,9 +129,7 @@ def _explain_full_disk(folder: Path) -> Iterator[None]:
     except Exception as error:
         if shutil.disk_usage(folder).free > LITTLE:
             raise
-        raise OSError(
-            f"{folder}: the disk is full ({error}); make room, then run the same command again, which continues"
-        ) from error
+        raise OSError(f"{folder}: the disk is full ({error}); make room, then run the same command again") from error
 
 
 def _begin(run: Run, threads: int) -> dict:

@@ -92,7 +92,7 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
                     future.result()  # raises what its run raised
     except BrokenProcessPool as error:
         raise OSError(
-            "jobs: a process was killed, perhaps for memory; run the same command again with fewer"
+            "jobs: a process was killed, perhaps for memory; run the same command again, with fewer"
         ) from error
     return left
 

@@ -45,10 +45,8 @@ class Backbone(nn.Module):
         """Return the features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1]; else ValueError."""
         coarsest = self.levels[-1].stride
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < coarsest:
-            raise ValueError(
-                f"images: found shape {tuple(images.shape)}, expected (B, 3, H, W) with H and W of at least {coarsest} "
-                "pixels, one cell of the coarsest level; enlarge smaller images"
-            )
+            expected = f"(B, 3, H, W) with H and W of at least {coarsest}, a cell of the coarsest level"
+            raise ValueError(f"images: found shape {tuple(images.shape)}, expected {expected}; enlarge smaller images")
         features = [(images - self.mean) / self.std]
         for stage in self.stages:
             features.append(stage(features[-1]))
@@ -148,7 +146,7 @@ def hed_weights() -> dict[str, Tensor]:
 
     if not (path := weights_folder() / HED_FILE).is_file():
         raise FileNotFoundError(
-            f"weights: 'hed' expects {path}, which is missing; make it with `python data_scripts/weights.py hed`"
+            f"weights: 'hed' expects {path}, which is missing; `python data_scripts/weights.py hed`"
         )
     return load_file(path)
 

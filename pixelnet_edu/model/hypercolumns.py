@@ -86,5 +86,5 @@ def check_features(features: Sequence[Tensor], levels: Sequence[Level]) -> None:
     found, expected = [f.shape[1] for f in features], [level.channels for level in levels]
     if found != expected:
         raise ValueError(
-            f"features: found maps of {found} channels, expected {expected}; pass a backbone's features and its levels"
+            f"features: found maps of {found} channels, expected {expected}; pass a backbone's and its levels"
         )

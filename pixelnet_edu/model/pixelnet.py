@@ -42,10 +42,8 @@ class PixelNet(nn.Module):
     def __init__(self, backbone: Levelled, head: Head) -> None:
         super().__init__()
         if head.in_channels != backbone.hypercolumn_channels:
-            raise ValueError(
-                f"head: found in_channels={head.in_channels}, expected {backbone.hypercolumn_channels}, "
-                "the backbone's hypercolumn_channels"
-            )
+            expected = f"{backbone.hypercolumn_channels}, the backbone's hypercolumn_channels"
+            raise ValueError(f"head: found in_channels={head.in_channels}, expected {expected}")
         self.backbone, self.head, self.steps_trained = backbone, head, 0
         self.to(memory_format=torch.channels_last)  # a pixel's channels lie side by side, as hypercolumns read them
 

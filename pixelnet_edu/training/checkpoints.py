@@ -100,10 +100,8 @@ class Journal:
             self.log[:] = state["log"]
             return state["step"], state["seed"], state["losses"]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise ValueError(
-                f"{path}: found no whole checkpoint of this version ({error}), expected {MOMENTUM} and {STATE} in it; "
-                "train again"
-            ) from error
+            missing = f"found no whole checkpoint of this version ({error}), expected {MOMENTUM} and {STATE}"
+            raise ValueError(f"{path}: {missing}; train again") from error
 
 
 def newest_checkpoint(folder: Path | None) -> Path:
@@ -130,8 +128,6 @@ def load_weights(model: nn.Module, path: Path) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
-            raise ValueError(
-                f"{path}: found {name} of shape {found.get(name)}, expected {expected.get(name)}; "
-                "the checkpoint is of another architecture"
-            )
+            shapes = f"found {name} of shape {found.get(name)}, expected {expected.get(name)}"
+            raise ValueError(f"{path}: {shapes}; the checkpoint is of another architecture")
     load_model(model, path)

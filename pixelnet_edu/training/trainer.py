@@ -182,10 +182,8 @@ class _Trainer:
         if self.accelerator.num_processes > 1:
             loss = float(self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "mean"))  # pyright: ignore[reportArgumentType] a tensor
         if not loss < float("inf"):
-            raise ValueError(
-                f"loss: found {loss} near step {self.step}, expected a finite number; lower learning_rate "
-                f"(now {self.config.learning_rate}) or set clip_norm"
-            )
+            cure = f"lower learning_rate (now {self.config.learning_rate}) or set clip_norm"
+            raise ValueError(f"loss: found {loss} near step {self.step}, expected a finite number; {cure}")
         self.losses, rate = [], self.schedule.get_last_lr()[0]
         self.journal.write({"step": self.step, "loss": loss, "learning_rate": rate, "score": score, "seconds": seconds})
 

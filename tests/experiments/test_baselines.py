@@ -40,7 +40,7 @@ def test_hed_adds_the_maps_of_its_five_stages(weights):
 def test_weights_without_a_head_are_refused(weights):
     path, tensors, _ = weights
     save_file(tensors, path)
-    with pytest.raises(ValueError, match=r"found no head, expected head\.weight"):
+    with pytest.raises(ValueError, match=r"found no head\.weight, expected one"):
         hed()
 
 

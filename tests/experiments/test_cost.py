@@ -111,7 +111,7 @@ def end_process():
 
 
 def test_process_that_was_ended_is_told():
-    with pytest.raises(ChildProcessError, match="ended by the system"):
+    with pytest.raises(ChildProcessError, match="the system ended a measuring process"):
         memory.in_fresh_process(end_process)
 
 

@@ -114,7 +114,7 @@ def test_missing_weights_are_noticed_before_the_first_step(run, rooms, tmp_path,
     monkeypatch.setattr(schedule, "measure", lambda *_: pytest.fail("a step was measured"))
     status, _, message = run("reproduce", "tabula_rasa", "--root", rooms, "--records", tmp_path / "r", *more)
     assert status == 2
-    assert "make it with `python data_scripts/weights.py hed`" in " ".join(message.split())
+    assert "is missing; `python data_scripts/weights.py hed`" in " ".join(message.split())
     assert not (tmp_path / "r").exists()
 
 

@@ -50,7 +50,7 @@ def in_fresh_process(function: Callable[[], object]) -> object:
             return pool.submit(function).result()
         except BrokenProcessPool as error:
             raise ChildProcessError(
-                "bench: a measuring process was ended by the system; most likely memory was short"
+                "bench: the system ended a measuring process; memory was short, most likely"
             ) from error
 
 

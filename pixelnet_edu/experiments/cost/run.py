@@ -105,6 +105,4 @@ def check_writable(path: Path) -> None:
             trial.write(bytes(RECORD_BYTES))
             trial.flush()
     except OSError as error:
-        raise OSError(
-            f"out: {path} cannot be written ({error.strerror}); make room, or choose another --out"
-        ) from error
+        raise OSError(f"out: {path} cannot be written ({error.strerror}); make room, or change --out") from error

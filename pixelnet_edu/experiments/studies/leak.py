@@ -68,9 +68,7 @@ def place_of(name: str) -> tuple[str, int]:
     """
     found = re.fullmatch(r"([0-9A-Za-z]+)_f?([0-9]+)", name)
     if not found:
-        raise ValueError(
-            f"name: found {name!r}, expected a sequence and a frame such as 0016E5_07959; take CamVid's own"
-        )
+        raise ValueError(f"name: found {name!r}, expected a sequence and a frame as in 0016E5_07959; take CamVid's own")
     return found[1], int(found[2])
 
 
@@ -114,9 +112,7 @@ def nearest_frames(queries: Tensor, stored: Tensor, allowed: Tensor) -> Tensor:
     """
     empty = (~allowed.any(1)).nonzero()
     if len(empty):
-        raise ValueError(
-            f"allowed: found no frame that query {int(empty[0])} may use, expected at least one; allow more"
-        )
+        raise ValueError(f"allowed: found no frame that query {int(empty[0])} may use, expected one; allow more")
     apart = torch.cdist(queries.double(), stored.double())
     return apart.masked_fill(~allowed, torch.inf).argmin(1)
 

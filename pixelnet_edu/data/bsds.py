@@ -74,10 +74,8 @@ class BSDS500(Dataset):
         self.root, self.split, self.consensus = Path(root), split, consensus
         folder = self.root / "images" / split
         if not folder.is_dir():
-            raise FileNotFoundError(
-                f"{folder}: no such folder; expected BSDS500 with images/ and groundTruth/ in it; "
-                "data_scripts/bsds500.py or download=True makes it"
-            )
+            expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py or download=True makes it"
+            raise FileNotFoundError(f"{folder}: no such folder; expected {expected}")
         self.photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
         if not self.photos:
             raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
@@ -108,17 +106,13 @@ def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
     """
     cells = read_mat(path, "groundTruth")
     if cells.dtype != object or not cells.size or any("Boundaries" not in (c.dtype.names or ()) for c in cells.flat):
-        raise ValueError(
-            f"{path}: found no 'Boundaries' in its groundTruth, expected one boundary map an annotator; "
-            "take the original file"
-        )
+        expected = "one boundary map an annotator; take the original file"
+        raise ValueError(f"{path}: found no 'Boundaries' in its groundTruth, expected {expected}")
     maps = [np.asarray(cell["Boundaries"][0, 0]) for cell in cells.flat]
     for boundaries in maps:
         if boundaries.shape != tuple(size):
-            raise ValueError(
-                f"{path}: found boundaries of shape {boundaries.shape}, expected {tuple(size)} (height, width), the "
-                "photograph's; take the original files"
-            )
+            expected = f"{tuple(size)} (height, width), the photograph's; take the original files"
+            raise ValueError(f"{path}: found boundaries of shape {boundaries.shape}, expected {expected}")
     return torch.from_numpy(np.stack(maps) > 0)
 
 

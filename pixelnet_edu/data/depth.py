@@ -96,16 +96,12 @@ def _check(depth: Tensor, intrinsics: Tensor, window: int) -> None:
     if not (intrinsics[..., :2] > 0).all():
         raise ValueError(f"intrinsics: found {intrinsics.tolist()}, expected fx, fy, cx, cy with fx and fy above 0")
     if window % 2 == 0 or not 3 <= window <= min(depth.shape[-2:]):
-        raise ValueError(
-            f"window: found {window}, expected an odd number from 3 to the smaller side of the image, "
-            f"{min(depth.shape[-2:])} pixels"
-        )
+        smaller = f"the smaller side of the image, {min(depth.shape[-2:])} pixels"
+        raise ValueError(f"window: found {window}, expected an odd number from 3 to {smaller}")
 
 
 def _check_metres(depth: Tensor) -> None:
     """Raise ValueError if the valid depth values look like millimetres."""
     if len(depth) and (median := float(depth.median())) > FARTHEST_MEDIAN:
-        raise ValueError(
-            f"depth: found a median of {median:.0f}, expected metres, below {FARTHEST_MEDIAN:.0f}; divide millimetres "
-            "by 1000"
-        )
+        metres = f"metres, below {FARTHEST_MEDIAN:.0f}; divide millimetres by 1000"
+        raise ValueError(f"depth: found a median of {median:.0f}, expected {metres}")

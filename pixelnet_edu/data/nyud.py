@@ -161,10 +161,8 @@ class FrameFolder:
         image, depth = read_photo(self.photos[index]), read_depth(self.depths[index])
         size = tuple(image.shape[1:])
         if tuple(depth.shape) != size:
-            raise ValueError(
-                f"{self.depths[index]}: found depth of shape {tuple(depth.shape)}, expected {size} (height, width) as "
-                "the photograph has; take both from one release"
-            )
+            expected = f"{size} (height, width) as the photograph has; take both from one release"
+            raise ValueError(f"{self.depths[index]}: found depth of shape {tuple(depth.shape)}, expected {expected}")
         return image, depth, read_labels(self.labels[index], size, NUM_CLASSES) if self.labelled else None
 
 
@@ -180,10 +178,8 @@ def read_depth(path: Path) -> Tensor:
     """
     image = open_image(path)
     if not image.mode.startswith("I"):
-        raise ValueError(
-            f"{path}: found a depth image of mode {image.mode}, expected one channel of 16 bits, in millimetres; take "
-            "the original file, 8 bits hold too few steps"
-        )
+        expected = "one channel of 16 bits, in millimetres; take the original file, 8 bits hold too few steps"
+        raise ValueError(f"{path}: found a depth image of mode {image.mode}, expected {expected}")
     depth = torch.from_numpy(np.array(image).astype(np.float32)) / 1000
     check_depth(str(path), depth)
     return depth
@@ -205,10 +201,8 @@ def read_normals(path: Path, size: tuple[int, int]) -> Tensor:
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read as a NumPy array ({error}); replace the file") from error
     if array.dtype.kind != "f" or array.shape != (*size, 3):
-        raise ValueError(
-            f"{path}: found normals {array.shape} of {array.dtype}, expected {(*size, 3)} of floating point; integers "
-            "are quantised, take the normals that they were made from"
-        )
+        expected = f"{(*size, 3)} of floating point; integers are quantised, take the normals that they were made from"
+        raise ValueError(f"{path}: found normals {array.shape} of {array.dtype}, expected {expected}")
     normals = torch.from_numpy(array.astype(np.float32)).permute(2, 0, 1).contiguous()
     _check_directions(path, normals[:, normals.ne(0).any(0)])
     return normals
@@ -218,25 +212,21 @@ def _check_directions(path: Path, normals: Tensor) -> None:
     """Raise ValueError unless the valid normals (3, M) are of unit length and most of them face the camera."""
     wrong = ~((normals.norm(dim=0) - 1).abs() <= UNIT_TOLERANCE)
     if wrong.any():
+        found = f"{int(wrong.sum())} normals whose length is not 1, one {normals[:, wrong][:, 0].tolist()}"
         raise ValueError(
-            f"{path}: found {int(wrong.sum())} normals whose length is not 1, one {normals[:, wrong][:, 0].tolist()}, "
-            "expected unit vectors, or (0, 0, 0) for invalid; divide by the length"
+            f"{path}: found {found}, expected unit vectors, or (0, 0, 0) for invalid; divide by the length"
         )
     if normals.shape[1] and (away := float((normals[2] > 0).float().mean())) > 0.5:
-        raise ValueError(
-            f"{path}: found {away:.0%} of the normals pointing away from the camera, expected z below 0 for what faces "
-            "it; use x right, y down, z into the scene"
-        )
+        expected = "z below 0 for what faces it; use x right, y down, z into the scene"
+        raise ValueError(f"{path}: found {away:.0%} of the normals pointing away from the camera, expected {expected}")
 
 
 def _check_normal_files(paths: list[Path]) -> None:
     """Raise one clear error for missing normals, and for normals kept as pictures."""
     pictures = [picture for path in paths if not path.is_file() and (picture := path.with_suffix(".png")).is_file()]
     if pictures:
-        raise ValueError(
-            f"{pictures[0]}: found normals as a picture, expected {pictures[0].stem}.npy of floating point; "
-            "8 bits move normals by degrees, take the original ones"
-        )
+        expected = f"{pictures[0].stem}.npy of floating point; 8 bits move normals by degrees, take the original ones"
+        raise ValueError(f"{pictures[0]}: found normals as a picture, expected {expected}")
     require(paths, "the normals of each frame, floating point (H, W, 3)")
 
 
@@ -246,19 +236,15 @@ def _open(root: Path, split: str, strict: bool) -> FrameFolder | MatFrames:
         return FrameFolder(root / split, strict)
     if (root / MAT).is_file():
         return MatFrames(root / MAT, root / SPLITS, mapping if (mapping := root / MAPPING).is_file() else None, split)
-    raise FileNotFoundError(
-        f"{root / split}: no such folder; expected frames there, or {MAT} with {SPLITS} in {root}; "
-        "data_scripts/nyud.py or download=True makes them"
-    )
+    expected = f"frames there, or {MAT} with {SPLITS} in {root}; data_scripts/nyud.py or download=True makes them"
+    raise FileNotFoundError(f"{root / split}: no such folder; expected {expected}")
 
 
 def _intrinsics(where: str, height: int, width: int) -> Tensor:
     """Return fx, fy, cx, cy in pixels of a frame of this size, (4,)."""
     if height * FULL_SIZE[1] != width * FULL_SIZE[0]:
-        raise ValueError(
-            f"{where}: found {height} x {width} pixels (height x width), expected 4:3 as in 480 x 640; take whole "
-            "frames, cropped ones have other intrinsics"
-        )
+        expected = "4:3 as in 480 x 640; take whole frames, cropped ones have other intrinsics"
+        raise ValueError(f"{where}: found {height} x {width} pixels (height x width), expected {expected}")
     scale = width / FULL_SIZE[1]
     fx, fy, cx, cy = FULL_INTRINSICS
     return torch.tensor([fx * scale, fy * scale, (cx + 0.5) * scale - 0.5, (cy + 0.5) * scale - 0.5])

@@ -104,10 +104,8 @@ def _open_hdf5(path: Path) -> "h5py.File":
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise ValueError(
-            f"{path}: cannot be read as HDF5, which MATLAB 7.3 writes ({error}); take the original file, not one saved "
-            "again in another version"
-        ) from error
+        cure = "take the original file, not one saved again in another version"
+        raise ValueError(f"{path}: cannot be read as HDF5, which MATLAB 7.3 writes ({error}); {cure}") from error
 
 
 def _check_layout(path: Path, file: "h5py.File") -> None:
@@ -122,10 +120,8 @@ def _check_layout(path: Path, file: "h5py.File") -> None:
     official &= file["images"].dtype == np.uint8 and file["labels"].dtype.kind == "u"
     if not official or any(file[name].shape != plane for name in DATASETS[1:]):
         found = ", ".join(f"{name} {file[name].shape} {file[name].dtype}" for name in DATASETS)
-        raise ValueError(
-            f"{path}: found {found}, expected images (N, 3, W, H) uint8, depths (N, W, H), labels (N, W, H) "
-            "uint16; take the original file"
-        )
+        expected = "images (N, 3, W, H) uint8, depths (N, W, H), labels (N, W, H) uint16; take the original file"
+        raise ValueError(f"{path}: found {found}, expected {expected}")
 
 
 def check_depth(where: str, depth: Tensor) -> None:
@@ -135,10 +131,8 @@ def check_depth(where: str, depth: Tensor) -> None:
         raise ValueError(f"{where}: found no valid depth, expected some pixels above 0; take the original file")
     median, (low, high) = float(valid.median()), PLAUSIBLE_MEDIAN
     if not low <= median <= high:
-        raise ValueError(
-            f"{where}: found a median depth of {median:.4g} m, expected {low} to {high} m; images hold millimetres, "
-            "the .mat file metres"
-        )
+        expected = f"{low} to {high} m; images hold millimetres, the .mat file metres"
+        raise ValueError(f"{where}: found a median depth of {median:.4g} m, expected {expected}")
 
 
 def read_split(path: Path, split: str, number: int) -> list[int]:
@@ -156,10 +150,8 @@ def read_split(path: Path, split: str, number: int) -> list[int]:
         raise ValueError(f"{path}: found no frames in {INDICES[split]}, expected at least one; take the original file")
     if indices[0] < 0 or indices[-1] >= number:
         wrong = indices[0] if indices[0] < 0 else indices[-1]
-        raise ValueError(
-            f"{path}: found frame {wrong + 1} in {INDICES[split]}, expected 1 to {number}, the frames of {MAT}; take "
-            "both from one release"
-        )
+        expected = f"1 to {number}, the frames of {MAT}; take both from one release"
+        raise ValueError(f"{path}: found frame {wrong + 1} in {INDICES[split]}, expected {expected}")
     return indices
 
 
@@ -175,9 +167,9 @@ def read_mapping(path: Path) -> np.ndarray:
     """
     classes = read_mat(path, "mapClass").astype(np.int64).ravel()
     if len(classes) != NUM_RAW_CLASSES or classes.min() < 1 or classes.max() > NUM_CLASSES:
+        found = f"{len(classes)} classes mapped to {classes.min()} to {classes.max()}"
         raise ValueError(
-            f"{path}: found {len(classes)} classes mapped to {classes.min()} to {classes.max()}, expected "
-            f"{NUM_RAW_CLASSES} to 1 to {NUM_CLASSES}; take the original file"
+            f"{path}: found {found}, expected {NUM_RAW_CLASSES} to 1 to {NUM_CLASSES}; take the original file"
         )
     return np.concatenate([[VOID], classes - 1])
 

@@ -137,10 +137,8 @@ def read_labels(path: Path, size: tuple[int, int], num_classes: int, void: int =
     """
     image = open_image(path)
     if image.format == "JPEG" or len(image.getbands()) > 1:
-        raise ValueError(
-            f"{path}: found {image.format} with channels {''.join(image.getbands())}, expected one class index a pixel "
-            "in a PNG (palette or grey); take the original file"
-        )
+        expected = "one class index a pixel in a PNG (palette or grey); take the original file"
+        raise ValueError(f"{path}: found {image.format} with channels {''.join(image.getbands())}, expected {expected}")
     labels = torch.from_numpy(np.array(image).astype(np.int64))
     return check_labels(path, labels, size, num_classes, void)
 
@@ -148,17 +146,14 @@ def read_labels(path: Path, size: tuple[int, int], num_classes: int, void: int =
 def check_labels(path: Path, labels: Tensor, size: tuple[int, int], num_classes: int, void: int = VOID) -> Tensor:
     """Return labels (H, W) int64 with 255 for void, as ``read_labels`` does, from an array that is read already."""
     if tuple(labels.shape) != tuple(size):
-        raise ValueError(
-            f"{path}: found labels of shape {tuple(labels.shape)}, expected {tuple(size)} (height, width), one class a "
-            "pixel of the photograph; take the original file, or resize by nearest neighbour"
-        )
+        expected = f"{tuple(size)} (height, width), one class a pixel of the photograph"
+        cure = "take the original file, or resize by nearest neighbour"
+        raise ValueError(f"{path}: found labels of shape {tuple(labels.shape)}, expected {expected}; {cure}")
     labels = labels.masked_fill(labels == void, VOID)
     wrong = labels[(labels != VOID) & ((labels < 0) | (labels >= num_classes))]
     if len(wrong):
-        raise ValueError(
-            f"{path}: found class {int(wrong[0])} at {len(wrong)} pixels, expected 0 to {num_classes - 1}, "
-            f"or {void} for void; take the original file"
-        )
+        expected = f"0 to {num_classes - 1}, or {void} for void; take the original file"
+        raise ValueError(f"{path}: found class {int(wrong[0])} at {len(wrong)} pixels, expected {expected}")
     return labels
 
 
@@ -169,10 +164,9 @@ def read_mat(path: Path, variable: str) -> np.ndarray:
     try:
         return loadmat(path, variable_names=[variable])[variable]
     except Exception as error:  # scipy raises many kinds for a damaged file
-        raise ValueError(
-            f"{path}: cannot be read as a MATLAB file (version 7 or older) with the variable {variable!r} "
-            f"({type(error).__name__}); take the original file"
-        ) from error
+        expected = f"a MATLAB file (version 7 or older) with the variable {variable!r}"
+        cure = f"({type(error).__name__}); take the original file"
+        raise ValueError(f"{path}: cannot be read as {expected} {cure}") from error
 
 
 def require(paths: Iterable[Path], what: str) -> None:

@@ -133,10 +133,8 @@ def check_recipe(run: Run, found: dict, path: Path) -> None:
     found, expected = ({**r, **r["training"], "training": 0} for r in (plain(recipe_from(found)), plain(run.recipe)))
     for name in expected:
         if found[name] != expected[name]:
-            raise ValueError(
-                f"{path}: found {name} {found[name]!r}, expected {expected[name]!r}; it is of another recipe, so "
-                "choose another --records folder, or move it"
-            )
+            cure = "it is of another recipe, so choose another --records folder, or move it"
+            raise ValueError(f"{path}: found {name} {found[name]!r}, expected {expected[name]!r}; {cure}")
 
 
 def plain(recipe: Recipe) -> dict:

@@ -149,7 +149,5 @@ def _read_whole(path: Path, fields: Collection[str]) -> dict:
         content = json.loads(path.read_text())
         return {field: content[field] for field in fields}
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: found a damaged file, expected JSON with {' and '.join(fields)}; remove the folder "
-            f"{path.parent.name}, then the same command begins this run again"
-        ) from error
+        cure = f"remove the folder {path.parent.name}, then the same command begins this run again"
+        raise ValueError(f"{path}: found a damaged file, expected JSON with {' and '.join(fields)}; {cure}") from error

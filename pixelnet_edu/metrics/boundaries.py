@@ -191,18 +191,14 @@ def boundary_scores(
 def _check(image: str, soft_map: np.ndarray, annotations: np.ndarray) -> None:
     """Raise one clear error for a soft map or annotations that cannot be scored."""
     if soft_map.ndim != 2 or annotations.shape[1:] != soft_map.shape:
-        raise ValueError(
-            f"{image}: found a soft map {soft_map.shape} and annotations {annotations.shape}, expected (H, W) and "
-            "(A, H, W) of one size; resize the soft map"
-        )
+        found = f"a soft map {soft_map.shape} and annotations {annotations.shape}"
+        raise ValueError(f"{image}: found {found}, expected (H, W) and (A, H, W) of one size; resize the soft map")
     if not len(annotations) or annotations.dtype != bool:
         found = f"{len(annotations)} {annotations.dtype} annotations"
         raise ValueError(f"{image}: found {found}, expected at least 1, bool")
     if not ((soft_map >= 0) & (soft_map <= 1)).all():
-        raise ValueError(
-            f"{image}: found a soft map from {soft_map.min():g} to {soft_map.max():g}, expected 0 to 1 without NaN; "
-            "apply a sigmoid, or divide by 255"
-        )
+        found = f"a soft map from {soft_map.min():g} to {soft_map.max():g}"
+        raise ValueError(f"{image}: found {found}, expected 0 to 1 without NaN; apply a sigmoid, or divide by 255")
 
 
 def _count(soft_map: np.ndarray, annotations: np.ndarray, thresholds: np.ndarray, max_distance: float) -> np.ndarray:

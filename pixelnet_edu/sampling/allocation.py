@@ -77,16 +77,12 @@ def _check_enough(available: Tensor, n: int) -> None:
         raise ValueError(f"n: found {n}, expected at least 1 pixel an image")
     short = (available < n).nonzero().flatten().tolist()
     if short:
-        raise ValueError(
-            f"n: found {n} pixels to draw, expected at most {int(available[short[0]])}, all that image {short[0]} "
-            "of the batch has; draw fewer, or leave the image out"
-        )
+        most = f"{int(available[short[0]])}, all that image {short[0]} of the batch has"
+        raise ValueError(f"n: found {n} pixels to draw, expected at most {most}; draw fewer, or leave the image out")
 
 
 def _check_room(strata: Tensor, n: int) -> None:
     """Raise ValueError where an image has more strata than pixels to draw."""
     if (strata > n).any():
-        raise ValueError(
-            f"n: found {n} pixels to draw from {int(strata.max())} strata, expected at least one each; "
-            "draw more, or merge strata"
-        )
+        found = f"{n} pixels to draw from {int(strata.max())} strata"
+        raise ValueError(f"n: found {found}, expected at least one each; draw more, or merge strata")

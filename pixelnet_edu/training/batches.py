@@ -43,10 +43,9 @@ class Samples(Dataset):
             valid = int(self.task.valid(cut[name][None]).sum())
             if valid >= self.points:
                 return cut["image"], cut[name]
-        raise ValueError(
-            f"{original.get('name', f'sample {index}')}: found {valid} pixels with a target, expected at least "
-            f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"
-        )
+        at_least = f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"
+        where = original.get("name", f"sample {index}")
+        raise ValueError(f"{where}: found {valid} pixels with a target, expected at least {at_least}")
 
 
 def collate(samples: list) -> list[Tensor] | Exception:

@@ -89,10 +89,8 @@ def _check_disk(title: str, missing: Sequence[Download], root: Path, downloads: 
     arrived = sum(path.stat().st_size for path in downloads.glob("*"))
     needed = sum(download.size + download.unpacked for download in missing) - arrived
     if (free := free_disk(root)) < needed:
-        raise ValueError(
-            f"{root}: found {readable_size(free)} of free disk, expected {readable_size(needed)} to download and "
-            f"unpack {title}; make room, or choose another folder"
-        )
+        expected = f"{readable_size(needed)} to download and unpack {title}; make room, or choose another folder"
+        raise ValueError(f"{root}: found {readable_size(free)} of free disk, expected {expected}")
 
 
 def free_disk(folder: Path) -> int:
@@ -263,10 +261,9 @@ def _checked(archive: str | Path, members: Iterable) -> Iterator:
             name, folder, plain = member.name, member.isdir(), member.isdir() or member.isfile()
         path = PurePosixPath(name)
         if not plain or path.is_absolute() or ".." in path.parts:
-            raise ValueError(
-                f"{archive}: found the member {name!r}, expected only files and folders beneath the archive's own; "
-                "it is not unpacked; download the file from the official address"
-            )
+            expected = "only files and folders beneath the archive's own; it is not unpacked"
+            cure = "download the file from the official address"
+            raise ValueError(f"{archive}: found the member {name!r}, expected {expected}; {cure}")
         if not path.parts and not folder:
             raise zipfile.BadZipFile("a file in it has no name")
         yield member

@@ -23,9 +23,7 @@ _HOME = {
     "tasks": "SemanticSegmentation SurfaceNormals EdgeDetection",
     "metrics": "segmentation_scores normal_scores boundary_scores",
     "data": "RoomScenes PascalVOC PascalContext CamVid NYUDepthV2 BSDS500 normals_from_depth",
-    "training.evaluation": "evaluate",
-    "training.config": "TrainingConfig seed_everything",
-    "training.trainer": "fit",
+    "training": "TrainingConfig evaluate fit seed_everything",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)

@@ -48,9 +48,7 @@ def train(
     task: Annotated[Literal[tuple(TASKS)], typer.Option(help="What to predict at a pixel.")],
     data: experiments.Data,
     root: experiments.Root = None,
-    preset: Annotated[
-        Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16 for a GPU.")
-    ] = "laptop",
+    preset: Annotated[Literal[recipes.PRESETS], typer.Option(help="Two cores, or VGG-16 for a GPU.")] = "laptop",
     weights: Annotated[Literal[recipes.WEIGHTS], typer.Option(help="Start of the paper's backbone.")] = "none",
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/TASK-DATA-PRESET]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the preset's]")] = None,
@@ -90,16 +88,12 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[
-        Path | None, typer.Argument(help="Run folder; none to score the reference of a task.", show_default=False)
-    ] = None,
+    run: Annotated[Path | None, typer.Argument(help="Run folder, or none for a reference.", show_default=False)] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the data set. [default: the run's]")] = None,
     split: Annotated[Literal["train", "test"], typer.Option(help="Part of the data set.")] = "test",
     task: Annotated[Literal["edges"] | None, typer.Option(help="Task of the reference.")] = None,
     data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Data set of the reference.")] = "bsds500",
-    reference: Annotated[
-        Literal["hed", "people"], typer.Option(help="HED, or each annotator against the others.")
-    ] = "hed",
+    reference: Annotated[Literal["hed", "people"], typer.Option(help="HED, or people against people.")] = "hed",
 ) -> None:
     """Score a trained network again, or a reference, and draw its predictions.
 
@@ -120,9 +114,7 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)],
     photo: Annotated[Path, typer.Argument(help="A photograph of any size.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png beside the photo]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png]")] = None,
 ) -> None:
     """Colour a photograph with the prediction of every pixel, at the photograph's size."""
     recipe, _, model, task = runs.load_run(run)

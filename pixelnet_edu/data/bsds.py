@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.reading import SUFFIXES, read_mat, read_photo, require
+from pixelnet_edu.data.reading import check_name, download_to, list_photos, read_mat, read_photo, require
 
 CONSENSUS = ("agreed", "majority", "any")
 
@@ -64,21 +64,13 @@ class BSDS500(Dataset):
         download: bool = False,
         strict: bool = True,
     ) -> None:
-        for argument, value, known in (("split", split, self.splits), ("consensus", consensus, CONSENSUS)):
-            if value not in known:
-                raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+        check_name("split", split, self.splits)
+        check_name("consensus", consensus, CONSENSUS)
         if download:
-            from pixelnet_edu.data.download.fetching import fetch
-
-            fetch("bsds500", root)
+            download_to(root, "bsds500")
         self.root, self.split, self.consensus = Path(root), split, consensus
-        folder = self.root / "images" / split
-        if not folder.is_dir():
-            expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py or download=True makes it"
-            raise FileNotFoundError(f"{folder}: no such folder; expected {expected}")
-        self.photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-        if not self.photos:
-            raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
+        expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py or download=True makes it"
+        self.photos = list_photos(self.root / "images" / split, expected)
         self.annotation_files = [self.root / "groundTruth" / split / f"{p.stem}.mat" for p in self.photos]
         if strict:
             require(self.annotation_files, "the boundaries of each photograph")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.reading import SUFFIXES, read_labels, read_photo, require
+from pixelnet_edu.data.reading import check_name, download_to, list_photos, read_labels, read_photo, require
 
 CLASSES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
 COLORS = "9ecaeb 967364 f0e442 605878 cca0c4 2e7d50 e69f00 8c963c 0060b2 d53c28 fa96be"
@@ -51,19 +51,11 @@ class CamVid(Dataset):
     splits = ("train", "val", "test")
 
     def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:
-        if split not in self.splits:
-            raise ValueError(f"split: found {split!r}, expected 'train', 'val' or 'test'")
+        check_name("split", split, self.splits)
         if download:
-            from pixelnet_edu.data.download.fetching import fetch
-
-            fetch("camvid", root)
+            download_to(root, "camvid")
         self.root, self.split = Path(root), split
-        folder = self.root / split
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; expected CamVid with {split}/ and {split}annot/ in it")
-        self.photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-        if not self.photos:
-            raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
+        self.photos = list_photos(self.root / split, f"CamVid with {split}/ and {split}annot/ in it")
         self.label_files = [self.root / f"{split}annot" / f"{photo.stem}.png" for photo in self.photos]
         if strict:
             require(self.label_files, "the labels of each photograph")

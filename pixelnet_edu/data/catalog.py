@@ -15,7 +15,7 @@ from pixelnet_edu.data.camvid import CamVid
 from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import LABEL_SETS, PascalContext
-from pixelnet_edu.data.reading import color_map
+from pixelnet_edu.data.reading import check_name, color_map
 from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.data.samples import SampleSet
 
@@ -88,8 +88,7 @@ def catalog_entry(name: str) -> Entry:
     >>> catalog_entry("context-59+background").classes[0]
     'background'
     """
-    if name not in CATALOG:
-        raise ValueError(f"data: found {name!r}, expected one of {', '.join(CATALOG)}")
+    check_name("data", name, CATALOG)
     return CATALOG[name]
 
 

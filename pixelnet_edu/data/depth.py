@@ -90,9 +90,7 @@ def _check(depth: Tensor, intrinsics: Tensor, window: int) -> None:
         raise ValueError(f"depth: found shape {tuple(depth.shape)}, expected (H, W) or (B, H, W)")
     if intrinsics.shape not in ((4,), (*depth.shape[:-2], 4)):
         expected = f"(4,) or ({len(depth)}, 4)" if depth.dim() == 3 else "(4,)"
-        raise ValueError(
-            f"intrinsics: found shape {tuple(intrinsics.shape)}, expected {expected}: fx, fy, cx, cy in pixels"
-        )
+        raise ValueError(f"intrinsics: found shape {tuple(intrinsics.shape)}, expected {expected}: fx, fy, cx, cy")
     if not (intrinsics[..., :2] > 0).all():
         raise ValueError(f"intrinsics: found {intrinsics.tolist()}, expected fx, fy, cx, cy with fx and fy above 0")
     if window % 2 == 0 or not 3 <= window <= min(depth.shape[-2:]):

@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from pixelnet_edu import VOID
 from pixelnet_edu.data.depth import normals_from_depth
 from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
-from pixelnet_edu.data.reading import open_image, read_labels, read_photo, require
+from pixelnet_edu.data.reading import check_name, download_to, open_image, read_labels, read_photo, require
 
 FULL_SIZE = 480, 640
 FULL_INTRINSICS = 518.857901, 519.469611, 325.582449, 253.736166  # fx, fy, cx, cy; the first pixel's centre is (0, 0)
@@ -92,13 +92,10 @@ class NYUDepthV2(Dataset):
         download: bool = False,
         strict: bool = True,
     ) -> None:
-        if split not in self.splits:
-            raise ValueError(f"split: found {split!r}, expected 'train' or 'test'")
+        check_name("split", split, self.splits)
         self.root, self.split = Path(root), split
         if download and not (self.root / MAT).is_file():
-            from pixelnet_edu.data.download.fetching import fetch
-
-            fetch("nyud", self.root)
+            download_to(self.root, "nyud")
         self.frames = _open(self.root, split, strict)
         self.names = self.frames.names
         self.normals = None if normals is None else [Path(normals) / f"{name}.npy" for name in self.names]

@@ -78,9 +78,7 @@ class MatFrames:
         if self.classes is None:
             return torch.from_numpy(image).float() / 255, depth, None
         if labels.max() > NUM_RAW_CLASSES:
-            raise ValueError(
-                f"{where}: found label {labels.max()}, expected 0 to {NUM_RAW_CLASSES}; take the original file"
-            )
+            raise ValueError(f"{where}: found label {labels.max()}, expected 0 to {NUM_RAW_CLASSES}; take the original")
         return torch.from_numpy(image).float() / 255, depth, torch.from_numpy(self.classes[labels])
 
     def _arrays(self, where: str, index: int) -> list[np.ndarray]:
@@ -111,9 +109,7 @@ def _open_hdf5(path: Path) -> "h5py.File":
 def _check_layout(path: Path, file: "h5py.File") -> None:
     """Raise ValueError unless the datasets have the official shapes and types."""
     if missing := [name for name in DATASETS if name not in file]:
-        raise ValueError(
-            f"{path}: found no dataset {missing[0]}, expected {', '.join(DATASETS)}; take the original file"
-        )
+        raise ValueError(f"{path}: found no dataset {missing[0]}, expected {', '.join(DATASETS)}; take the original")
     number, *others = file["images"].shape
     plane = (number, *others[1:])
     official = len(others) == 3 and others[0] == 3

@@ -14,7 +14,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.reading import check_labels, color_map, read_labels, read_mat, read_names, read_photo, require
+from pixelnet_edu.data.reading import (
+    check_labels,
+    check_name,
+    color_map,
+    download_to,
+    read_labels,
+    read_mat,
+    read_names,
+    read_photo,
+    require,
+)
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -56,14 +66,10 @@ class PascalVOC(Dataset):
     splits = ("train", "val", "trainval", "train_aug")
 
     def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:
-        if split not in self.splits:
-            raise ValueError(f"split: found {split!r}, expected one of {', '.join(self.splits)}")
+        check_name("split", split, self.splits)
         self.root, self.split = Path(root), split
         if download:
-            from pixelnet_edu.data.download.fetching import fetch
-
-            for name in ("voc", "sbd") if split == "train_aug" else ("voc",):
-                fetch(name, self.root)
+            download_to(self.root, *(("voc", "sbd") if split == "train_aug" else ("voc",)))
         self.folder = _folder(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py")
         self.names, self.label_files = self._augmented() if split == "train_aug" else self._listed(split)
         self.photos = [self.folder / "JPEGImages" / f"{name}.jpg" for name in self.names]

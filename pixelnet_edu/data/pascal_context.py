@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.pascal import VOC_CLASSES
-from pixelnet_edu.data.reading import color_map, read_labels, read_names, read_photo, require
+from pixelnet_edu.data.reading import check_name, color_map, download_to, read_labels, read_names, read_photo, require
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
 _SURROUNDINGS_59 = (
@@ -23,10 +23,7 @@ _SURROUNDINGS_59 = (
     "wall water window wood"
 )
 _SURROUNDINGS_33 = "sky grass ground road building tree water mountain wall floor track keyboard ceiling"
-_CLASSES = {
-    "59": (*_OBJECTS, *_SURROUNDINGS_59.split()),
-    "33": (*VOC_CLASSES[1:], *_SURROUNDINGS_33.split()),
-}
+_CLASSES = {"59": (*_OBJECTS, *_SURROUNDINGS_59.split()), "33": (*VOC_CLASSES[1:], *_SURROUNDINGS_33.split())}
 LABEL_SETS = {
     name + suffix: background + classes
     for name, classes in _CLASSES.items()
@@ -69,13 +66,10 @@ class PascalContext(Dataset):
     def __init__(
         self, root: str | Path, split: str = "train", label_set: str = "59", download: bool = False, strict: bool = True
     ) -> None:
-        for argument, value, known in (("split", split, self.splits), ("label_set", label_set, tuple(LABEL_SETS))):
-            if value not in known:
-                raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+        check_name("split", split, self.splits)
+        check_name("label_set", label_set, LABEL_SETS)
         if download:
-            from pixelnet_edu.data.download.fetching import fetch
-
-            fetch("context", root)
+            download_to(root, "context")
         self.root, self.split, self.label_set = Path(root), split, label_set
         self.classes, self.num_classes = LABEL_SETS[label_set], len(LABEL_SETS[label_set])
         self.palette = color_map(self.num_classes)

@@ -169,6 +169,45 @@ def read_mat(path: Path, variable: str) -> np.ndarray:
         raise ValueError(f"{path}: cannot be read as {expected} {cure}") from error
 
 
+def check_name(argument: str, value: str, known: Iterable[str]) -> None:
+    """Raise ValueError unless a value is one of the known names.
+
+    Examples
+    --------
+    >>> check_name("split", "val", ("train", "test"))
+    Traceback (most recent call last):
+    ValueError: split: found 'val', expected one of train, test
+    """
+    if value not in (names := list(known)):
+        raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(names)}")
+
+
+def download_to(root: str | Path, *names: str) -> None:
+    """Fetch what is missing of some sources."""
+    from pixelnet_edu.data.download.fetching import fetch
+
+    for name in names:
+        fetch(name, root)
+
+
+def list_photos(folder: Path, expected: str) -> list[Path]:
+    """List the photographs of a folder by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, which says what is expected.
+    ValueError
+        If there is none in it.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected {expected}")
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not photos:
+        raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
+    return photos
+
+
 def require(paths: Iterable[Path], what: str) -> None:
     """Raise FileNotFoundError if one of the paths is no file, naming the first and counting the others.
 

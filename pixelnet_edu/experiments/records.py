@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.training.runs import RECORDS, commit, processor_name, versions
 
 SCHEMA = 1
@@ -71,8 +72,7 @@ class Record:
             If there is no such score.
         """
         scores = self.readings[reading]["scores"]
-        if name not in scores:
-            raise ValueError(f"score: found {name!r}, expected one of {', '.join(scores)}")
+        check_name("score", name, scores)
         return scores[name]
 
     def same_result(self, other: "Record") -> bool:

@@ -139,10 +139,8 @@ def _explained(workers: int) -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
-        raise RuntimeError(
-            f"workers: found a process that died, expected all {workers} to finish; pass workers=1, or put "
-            'the calls of the script below if __name__ == "__main__":'
-        ) from error
+        cure = 'pass workers=1, or put the calls of the script below if __name__ == "__main__":'
+        raise RuntimeError(f"workers: found a process that died, expected all {workers} to finish; {cure}") from error
 
 
 def boundary_scores(

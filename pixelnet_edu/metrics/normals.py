@@ -38,10 +38,10 @@ class NormalErrors:
             For unequal shapes.
         """
         if predictions.shape != targets.shape or valid.shape != targets[:, 0].shape:
-            raise ValueError(
-                f"predictions, valid: found shapes {tuple(predictions.shape)} and {tuple(valid.shape)}, "
-                f"expected {tuple(targets.shape)} and {tuple(targets[:, 0].shape)}"
+            found, expected = (
+                [tuple(t.shape) for t in pair] for pair in ((predictions, valid), (targets, targets[:, 0]))
             )
+            raise ValueError(f"predictions, valid: found shapes {found}, expected {expected}")
         cosine = (F.normalize(predictions.double(), dim=1) * F.normalize(targets.double(), dim=1)).sum(1)
         self.degrees.append(cosine[valid.bool()].clamp(-1, 1).acos().rad2deg().float().cpu())
 

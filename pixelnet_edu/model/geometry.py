@@ -93,7 +93,6 @@ def check_points(points: Tensor, batch: int, height: int, width: int) -> None:
     if outside.any():
         image, index = outside.nonzero()[0].tolist()
         x, y = points[image, index].tolist()
-        raise ValueError(
-            f"points: point {index} of image {image} is ({x:g}, {y:g}), expected x in [-0.5, {width - 0.5}] "
-            f"and y in [-0.5, {height - 0.5}] for {width} x {height} pixels; points are (x, y), not (row, column)"
-        )
+        inside = f"x in [-0.5, {width - 0.5}] and y in [-0.5, {height - 0.5}] for {width} x {height} pixels"
+        found = f"point {index} of image {image} is ({x:g}, {y:g})"
+        raise ValueError(f"points: {found}, expected {inside}; points are (x, y), not (row, column)")

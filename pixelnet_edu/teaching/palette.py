@@ -6,16 +6,9 @@ Source: the eight colours of Okabe and Ito (Color Universal Design), which diffe
 import re
 from collections.abc import Iterable
 
-OKABE_ITO = {
-    "black": "#000000",
-    "orange": "#e69f00",
-    "sky": "#56b4e9",
-    "green": "#009e73",
-    "yellow": "#f0e442",
-    "blue": "#0072b2",
-    "vermilion": "#d55e00",
-    "pink": "#cc79a7",
-}
+_NAMES = ("black", "orange", "sky", "green", "yellow", "blue", "vermilion", "pink")
+_CODES = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+OKABE_ITO = dict(zip(_NAMES, _CODES, strict=True))
 PALETTE = {
     "ink": "#22272e",
     "muted": "#5b6470",

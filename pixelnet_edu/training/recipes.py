@@ -11,6 +11,7 @@ from pathlib import Path
 from torch.utils.data import Subset
 
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
+from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.data.transforms import Augment
@@ -91,8 +92,7 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check the names, also those of a configuration that is read from a file."""
         _check_names(self.task, self.data, self.name, self.weights)
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler: found {self.sampler!r}, expected one of {', '.join(SAMPLERS)}")
+        check_name("sampler", self.sampler, SAMPLERS)
 
 
 def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Recipe:
@@ -124,8 +124,7 @@ def _check_names(task: str, data: str, name: str, weights: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
     names = {"task": (task, TASKS), "data": (data, CATALOG), "preset": (name, PRESETS), "weights": (weights, WEIGHTS)}
     for argument, (value, known) in names.items():
-        if value not in known:
-            raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(known)}")
+        check_name(argument, value, known)
     if name == "laptop" and weights != "none":
         raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
 

@@ -14,7 +14,6 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from pixelnet_edu import __version__
 from pixelnet_edu.data.catalog import spread
-from pixelnet_edu.data.reading import tile, write_picture, write_whole
+from pixelnet_edu.data.reading import check_name, tile, write_picture, write_whole
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
@@ -49,8 +48,7 @@ def recorded(name: str) -> Path:
     'rooms-normals'
     """
     folders = {path.parent.name: path.parent for path in RECORDS.glob("*/config.json")}
-    if name not in folders:
-        raise ValueError(f"name: found {name!r}, expected one of {', '.join(sorted(folders))}")
+    check_name("name", name, sorted(folders))
     return folders[name]
 
 
@@ -185,18 +183,9 @@ def write_curve(path: Path, curves: dict[str, dict]) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write JSON, whole or not at all; a score that does not exist (NaN) is null."""
-    text = json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n"
-    write_whole(path, lambda temporary: temporary.write_text(text))
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace NaN by None, also inside lists and dictionaries."""
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(part) for part in value]
-    return None if value != value else value
+    """Write JSON, whole or not at all; a score that does not exist (NaN) is null, an infinite one an error."""
+    plain = json.loads(json.dumps(content), parse_constant={"NaN": None}.__getitem__)
+    write_whole(path, lambda temporary: temporary.write_text(json.dumps(plain, indent=2) + "\n"))
 
 
 def provenance() -> dict:

@@ -173,7 +173,7 @@ def test_given_normals(made, tmp_path):
 
 
 def test_wrong_arguments_and_folders(made, tmp_path):
-    with pytest.raises(ValueError, match="split: found 'val', expected 'train' or 'test'"):
+    with pytest.raises(ValueError, match="split: found 'val', expected one of train, test"):
         NYUDepthV2(made, "val")
     with pytest.raises(FileNotFoundError, match=r"train: no such folder; expected frames .*data_scripts/nyud\.py"):
         NYUDepthV2(tmp_path / "nowhere")

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
+from pixelnet_edu.data.reading import check_name
 
 if TYPE_CHECKING:
     import requests
@@ -65,8 +66,7 @@ def fetch(name: str, root: str | Path, progress: bool = True) -> Path:
     Traceback (most recent call last):
     ValueError: name: found 'imagenet', expected one of voc, sbd, context, nyud, bsds500, camvid, hed
     """
-    if name not in SOURCES:
-        raise ValueError(f"name: found {name!r}, expected one of {', '.join(SOURCES)}")
+    check_name("name", name, SOURCES)
     source, root = SOURCES[name], Path(root)
     work = root / f".unfinished-{name}"
     missing = [d for d in source.downloads if not d.places or not all(_is_there(root / place) for _, place in d.places)]

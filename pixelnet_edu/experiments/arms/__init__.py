@@ -1,5 +1,6 @@
 """The experiments: what each compares. A module lists the arms of one, as changes to a recipe, and its claim."""
 
+from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.experiments.arms import budget, edges, predictors, table1, table4, tabula_rasa
 from pixelnet_edu.experiments.design import Experiment
 
@@ -21,6 +22,5 @@ def experiment(name: str) -> Experiment:
     >>> experiment("table4").readings
     (0.5, 1.0)
     """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"experiment: found {name!r}, expected one of {', '.join(EXPERIMENTS)}")
+    check_name("experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]

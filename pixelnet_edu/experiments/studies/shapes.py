@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
+from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.training.runs import RECORDS, provenance
 
 FOLDER = RECORDS / "shapes"
@@ -77,8 +78,7 @@ def recorded_shapes(data: str) -> dict:
     ['images', 'share', 'wide_iou']
     """
     known = sorted(path.stem for path in FOLDER.glob("*.json"))
-    if data not in known:
-        raise ValueError(f"data: found {data!r}, expected one of {', '.join(known)}")
+    check_name("data", data, known)
     return json.loads((FOLDER / f"{data}.json").read_text())
 
 

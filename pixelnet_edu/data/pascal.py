@@ -14,17 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pixelnet_edu.data.reading import (
-    check_labels,
-    check_name,
-    color_map,
-    download_to,
-    read_labels,
-    read_mat,
-    read_names,
-    read_photo,
-    require,
-)
+from pixelnet_edu.data import reading
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -62,41 +52,43 @@ class PascalVOC(Dataset):
 
     classes = VOC_CLASSES
     num_classes = len(VOC_CLASSES)
-    palette = color_map(len(VOC_CLASSES))
+    palette = reading.color_map(len(VOC_CLASSES))
     splits = ("train", "val", "trainval", "train_aug")
 
     def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:
-        check_name("split", split, self.splits)
+        reading.check_name("split", split, self.splits)
         self.root, self.split = Path(root), split
         if download:
-            download_to(self.root, *(("voc", "sbd") if split == "train_aug" else ("voc",)))
+            reading.download_to(self.root, *(("voc", "sbd") if split == "train_aug" else ("voc",)))
         self.folder = _folder(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py")
         self.names, self.label_files = self._augmented() if split == "train_aug" else self._listed(split)
         self.photos = [self.folder / "JPEGImages" / f"{name}.jpg" for name in self.names]
         if strict:
-            require(self.photos, "the photograph of each name in the list")
-            require(self.label_files, "the labels of each name in the list")
+            reading.require(self.photos, "the photograph of each name in the list")
+            reading.require(self.label_files, "the labels of each name in the list")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> dict:
         """Read one sample."""
-        image, path = read_photo(self.photos[index]), self.label_files[index]
+        image, path = reading.read_photo(self.photos[index]), self.label_files[index]
         size = tuple(image.shape[-2:])
-        read = read_sbd_labels if path.suffix == ".mat" else read_labels
+        read = read_sbd_labels if path.suffix == ".mat" else reading.read_labels
         return {"image": image, "labels": read(path, size, self.num_classes), "name": self.names[index]}
 
     def _listed(self, split: str) -> tuple[list[str], list[Path]]:
         """Return the names of one of VOC's own lists, and their label files."""
-        names = read_names(self.folder / "ImageSets" / "Segmentation" / f"{split}.txt")
+        names = reading.read_names(self.folder / "ImageSets" / "Segmentation" / f"{split}.txt")
         return names, [self.folder / "SegmentationClass" / f"{name}.png" for name in names]
 
     def _augmented(self) -> tuple[list[str], list[Path]]:
         """Return the names of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
         sbd = _folder(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py")
         label_files = {
-            name: sbd / "cls" / f"{name}.mat" for part in ("train", "val") for name in read_names(sbd / f"{part}.txt")
+            name: sbd / "cls" / f"{name}.mat"
+            for part in ("train", "val")
+            for name in reading.read_names(sbd / f"{part}.txt")
         }
         label_files |= dict(zip(*self._listed("train"), strict=True))
         names = sorted(label_files.keys() - set(self._listed("val")[0]))
@@ -113,8 +105,8 @@ def read_sbd_labels(path: Path, size: tuple[int, int], num_classes: int) -> Tens
     ValueError
         If it is no file of SBD, its labels have another size than the photograph, or a class is out of range.
     """
-    labels = read_mat(path, "GTcls")["Segmentation"][0, 0]
-    return check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)
+    labels = reading.read_mat(path, "GTcls")["Segmentation"][0, 0]
+    return reading.check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)
 
 
 def _folder(folder: Path, what: str) -> Path:

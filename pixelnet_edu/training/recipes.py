@@ -18,17 +18,9 @@ from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.model.backbones import VGG16, NormalizedLevels, SmallVGG
 from pixelnet_edu.model.heads import MLPHead
 from pixelnet_edu.model.pixelnet import PixelNet
-from pixelnet_edu.sampling import (
-    ALLOCATIONS,
-    AnyPixelSampler,
-    BalancedSampler,
-    HardPixelSampler,
-    PatchSampler,
-    PixelSample,
-    SpatialSampler,
-    StratifiedSampler,
-    UniformSampler,
-)
+from pixelnet_edu.sampling.drawing import PixelSample
+from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, HardPixelSampler, PatchSampler, SpatialSampler
+from pixelnet_edu.sampling.samplers import ALLOCATIONS, BalancedSampler, StratifiedSampler, UniformSampler
 from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
 from pixelnet_edu.training.config import TrainingConfig, fast_precision, seeded
 

@@ -6,7 +6,11 @@ multiplies twice as much: once for the gradient of the weights and once for that
 Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
 """
 
+from copy import deepcopy
+
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 FLOAT_BYTES = 4
 FORWARD_AND_BACKWARD = 3  # products of the forward size: outputs, gradients of weights, gradients of inputs
@@ -47,17 +51,14 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
         "hypercolumn_bytes": FLOAT_BYTES * backbone.hypercolumn_channels,
         "hidden_bytes": FLOAT_BYTES * sum(linear.out_features for linear in linears[:-1]),
     }
-    cost = {"backbone_macs": images * _image_macs(backbone, size)}
+    cost = {"backbone_macs": images * _forward_macs(backbone, *size)}
     for name, value in of_a_point.items():
         cost |= {name: images * points * value, f"{name}_per_point": value}
     return cost | {"step_macs": FORWARD_AND_BACKWARD * (cost["backbone_macs"] + cost["head_macs"])}
 
 
-def _image_macs(backbone: nn.Module, size: tuple[int, int]) -> int:
-    """Count the multiply-adds of one image's forward pass; every convolution keeps the size of its stage."""
-    return sum(
-        (size[0] // level.stride) * (size[1] // level.stride) * module.weight.numel()
-        for level, stage in zip(backbone.levels, backbone.stages, strict=True)
-        for module in stage.modules()
-        if isinstance(module, nn.Conv2d)
-    )
+def _forward_macs(module: nn.Module, *size: int) -> int:
+    """Count the multiply-adds of one image's forward pass with torch's counter, on the meta device."""
+    with FlopCounterMode(display=False) as counter:
+        deepcopy(module).to("meta")(torch.empty(1, 3, *size, device="meta"))
+    return counter.get_total_flops() // 2

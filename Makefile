@@ -50,7 +50,7 @@ quick: lint ## while you work, within a minute: what lint checks, and the tests 
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(CORE)
 
 test: lint ## what lint checks, unit tests, examples in docstrings, and every notebook compared
-	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules --cov --cov-report= tests pixelnet_edu
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --doctest-modules --cov --cov-report= tests pixelnet_edu
 	@echo "The tests ran $$($(BIN)/coverage report --format=total) % of the lines of pixelnet_edu; '$(BIN)/coverage report -m' lists the others."
 	$(call compare,1,2) book
 

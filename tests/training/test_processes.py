@@ -70,25 +70,33 @@ def train(folder, stop=0):
     return log
 
 
-def test_two_processes_agree_and_a_stopped_run_continues_bit_for_bit(tmp_path):
-    for folder, stop in (("whole", 0), ("stopped", 5), ("stopped", 0)):
-        done = launch("torchrun", __file__, tmp_path / folder, str(stop))
-        assert (done.returncode == 0) == (stop == 0), done.stderr
-    ends = [torch.load(path) for path in sorted(tmp_path.glob("*/rank*.pt"))]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a training in two processes that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = launch("torchrun", __file__, folder, "0", "1000")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_two_processes_agree_and_a_stopped_run_continues_bit_for_bit(whole, tmp_path):
+    for stop in ("5", "0"):
+        done = launch("torchrun", __file__, tmp_path, stop, "1000")
+        assert (done.returncode == 0) == (stop == "0"), done.stderr
+    ends = [torch.load(path) for folder in (whole, tmp_path) for path in sorted(folder.glob("rank*.pt"))]
     assert len(ends) == 4
     assert all(torch.equal(end[name], ends[0][name]) for end in ends for name in end)
-    stored = load_file(tmp_path / "whole" / "checkpoint-0000006" / "model.safetensors")
+    stored = load_file(whole / "checkpoint-0000006" / "model.safetensors")
     assert all(torch.equal(stored[name], value) for name, value in ends[0].items())
-    logs = [[(row["step"], row["loss"]) for row in log_of(tmp_path / name)] for name in ("whole", "stopped")]
+    logs = [[(row["step"], row["loss"]) for row in log_of(folder)] for folder in (whole, tmp_path)]
     assert logs[0] == logs[1]
 
 
-def test_the_batch_grows_with_the_processes(tmp_path):
+def test_the_batch_grows_with_the_processes(whole, tmp_path):
     """The first loss of two processes is the mean of the losses on the first two batches, in chunks too."""
-    for folder, at_once in (("whole", "1000"), ("chunks", "25")):
-        done = launch("torchrun", __file__, tmp_path / folder, "0", at_once)
-        assert done.returncode == 0, done.stderr
-    logs = [[float(row["loss"]) for row in log_of(tmp_path / folder)] for folder in ("whole", "chunks")]
+    done = launch("torchrun", __file__, tmp_path, "0", "25")
+    assert done.returncode == 0, done.stderr
+    logs = [[float(row["loss"]) for row in log_of(folder)] for folder in (whole, tmp_path)]
     assert logs[0] == pytest.approx(logs[1], rel=1e-4)
     losses = [first_loss(batch[0][0], k) for k, batch in enumerate(Batches(len(SCENES), 1, 0, 2, CONFIG.seed))]
     assert logs[0][0] == pytest.approx(sum(losses) / 2, rel=1e-5)
@@ -114,7 +122,5 @@ def test_two_processes_reproduce_nothing(tmp_path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    out, last_step, *points_at_once = sys.argv[1:]
-    chunks.POINTS_AT_ONCE = int(*points_at_once or [1000])
-    Path(out).mkdir(exist_ok=True)
-    train(Path(out), int(last_step))
+    out, stop, chunks.POINTS_AT_ONCE = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    train(out, stop)

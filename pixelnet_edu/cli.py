@@ -48,8 +48,9 @@ def train(
     task: Annotated[Literal[tuple(TASKS)], typer.Option(help="What to predict at a pixel.")],
     data: experiments.Data,
     root: experiments.Root = None,
-    preset: Annotated[Literal[recipes.PRESETS], typer.Option(help="Two cores, or VGG-16 for a GPU.")] = "laptop",
-    weights: Annotated[Literal[recipes.WEIGHTS], typer.Option(help="Start of the paper's backbone.")] = "none",
+    preset: experiments.Preset = "laptop",
+    backbone: experiments.Backbone = None,
+    weights: experiments.Weights = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/TASK-DATA-PRESET]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the preset's]")] = None,
     seed: Annotated[int, typer.Option(help="Source of every random choice.")] = 0,
@@ -61,12 +62,12 @@ def train(
 
         pixelnet train --task segmentation --data rooms
 
-        pixelnet train --task segmentation --data camvid --root CamVid
+        pixelnet train --task segmentation --data camvid --root CamVid --preset photographs
 
         torchrun --nproc-per-node 2 -m pixelnet_edu.cli train --task segmentation --data rooms
     """
     out = out or Path("runs") / f"{task}-{data}-{preset}"
-    recipe = recipes.preset(task, data, preset, weights, steps, seed)
+    recipe = recipes.preset(task, data, preset, weights, steps, seed, backbone)
     if resume:
         recipe, stored = runs.read_config(out)
         root = root or stored

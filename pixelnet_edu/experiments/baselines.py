@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.metrics import BoundaryCurve
-from pixelnet_edu.model.backbones import HED_FILE, VGG16, hed_weights, weights_folder
+from pixelnet_edu.model.backbones import VGG16, read_weights, weights_file
 from pixelnet_edu.model.heads import LinearHead
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import annotations_of
@@ -28,12 +28,10 @@ def hed() -> PixelNet:
     ValueError
         If they were converted without the head.
     """
-    backbone, source = VGG16("hed", fc=False), hed_weights()
+    backbone, source = VGG16("hed", fc=False), read_weights("hed")
     if "head.weight" not in source:
-        path = weights_folder() / HED_FILE
-        raise ValueError(
-            f"{path}: found no head.weight, expected one; delete it, then `python data_scripts/weights.py hed`"
-        )
+        cure = "delete it, then `python data_scripts/weights.py hed`"
+        raise ValueError(f"{weights_file('hed')}: found no head.weight, expected one; {cure}")
     head = LinearHead(backbone.hypercolumn_channels, 1)
     head.layers[0].load_state_dict({"weight": source["head.weight"], "bias": source["head.bias"]})
     return PixelNet(backbone, head).eval()

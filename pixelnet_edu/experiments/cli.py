@@ -8,12 +8,13 @@ import typer
 
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
-from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.plan import choose_arms, plan_runs
-from pixelnet_edu.experiments.records import SHIPPED, read_records
+from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.experiments.studies import leak, shapes
+from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
 from pixelnet_edu.training.config import processes
@@ -26,13 +27,28 @@ Task = Literal[tuple(TASKS)]
 Data = Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data set; for rooms, of their cache.")]
 
+Preset = Annotated[
+    Literal[recipes.PRESETS],
+    typer.Option(help="From scratch on two cores; EfficientNet-Lite0 there; or the paper's VGG-16."),
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(help="small-vgg, vgg16 or a network of timm. [default: the preset's]", show_default=False),
+]
+Weights = Annotated[
+    Literal[recipes.WEIGHTS] | None,
+    typer.Option(help="Of the backbone. [default: the preset's]", show_default=False),
+]
+
 
 def reproduce(
     name: Name = None,
     task: Annotated[Task | None, typer.Option(help="What to predict. [default: the first that fits]")] = None,
     data: Data = "rooms",
     root: Root = None,
-    preset: Annotated[Literal[recipes.PRESETS], typer.Option(help="Minutes on two cores, or VGG-16.")] = "laptop",
+    preset: Preset = "laptop",
+    backbone: Backbone = None,
+    weights: Weights = None,
     seeds: Annotated[str, typer.Option(help="5 for 0 to 4; or a list such as 0,3,4 (a single one: 3,).")] = "5",
     arms: Annotated[str, typer.Option(help="A list of arms, or every. [default: the paper's own]")] = "",
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the experiment's]")] = None,
@@ -40,6 +56,7 @@ def reproduce(
     jobs: Annotated[int, typer.Option(min=1, help="Processes that train at the same time.")] = 1,
     time_limit: Annotated[float | None, typer.Option(min=0, help="Minutes after which no run is begun.")] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Stop if there is no GPU, instead of training for days.")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Train at five rates, without scoring the test set.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the experiments, or the arms of one.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure a few steps; say how long it all takes.")] = False,
 ) -> None:
@@ -61,13 +78,17 @@ def reproduce(
     if gpu and not torch.cuda.is_available():
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)
-    base = base_recipe(task or chosen.tasks[0], data, preset, steps)
+    base = base_recipe(task or chosen.tasks[0], data, preset, steps, weights, backbone)
+    base = vary(base, held_out=tune)
     recipes.build_task(base)  # a task that the data cannot serve ends here
     if list_:
         found = choose_arms(chosen, base, ["every"])
         return print("\n".join(f"{arm.name:<22} {arm.about}{'' if arm.default else ' (by --arms)'}" for arm in found))
     named = arms.split(",") if arms else []
-    runs = plan_runs(chosen, base, choose_arms(chosen, base, named), parse_seeds(seeds), records, root)
+    trained, numbers = choose_arms(chosen, base, named), parse_seeds(seeds)
+    if tune:
+        trained, numbers = at_rates(trained), [FIRST_SEED + number for number in numbers]
+    runs = plan_runs(chosen, base, trained, numbers, records, root)
     if dry_run:
         return print(forecast(runs, jobs))
     left = execute(runs, jobs, time_limit)
@@ -82,19 +103,28 @@ def report(
         Path | None, typer.Option(help=f"Folder of the records. [default: {RECORDS}, else the package's own]")
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Another machine's records, to compare with.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Only what was trained with it.", show_default=False)] = None,
+    weights: Annotated[
+        Literal[recipes.WEIGHTS] | None, typer.Option(help="Only what began with them.", show_default=False)
+    ] = None,
 ) -> None:
     """Print the tables of an experiment, with 95 % intervals and the paper's rows, and draw them.
 
     pixelnet report table1
     """
     records, pictures = records or (RECORDS if _settings(RECORDS, name) else SHIPPED), records or RECORDS
-    folders = _settings(records, name)
-    if not folders:
-        raise FileNotFoundError(f"{records / name}: found no records; make them with `pixelnet reproduce {name}`")
-    for folder in folders:
-        found = read_records(folder)
+    chosen = {folder: _chosen(read_records(folder), backbone, weights) for folder in _settings(records, name)}
+    if not any(chosen.values()):
+        raise FileNotFoundError(f"{records / name}: found no such records; make them with `pixelnet reproduce {name}`")
+    for folder, found in chosen.items():
+        if not found:
+            continue
         shipped = " (records of the package)" if records == SHIPPED else ""
-        print(f"{name}, {folder.name}{shipped}\n\n{report_of(found)}\n")
+        print(f"{name}, {folder.name}{shipped}\n")
+        if folder.name.endswith("tuning"):
+            print(f"{rates_text(found)}\n")
+            continue
+        print(f"{report_of(found)}\n")
         if against:
             print(f"{compare_text(found, read_records(against / name / folder.name))}\n")
         picture = pictures / name / f"{folder.name}.png"
@@ -124,6 +154,12 @@ def study(
 def _settings(records: Path, name: str) -> list[Path]:
     """List the folders of an experiment that hold records."""
     return sorted(path for path in (records / name).glob("*") if any(path.glob("*-seed*.json")))
+
+
+def _chosen(records: list[Record], backbone: str | None, weights: str | None) -> list[Record]:
+    """Return the records of this backbone and these weights, where they are given."""
+    of_recipes = [(record, recipes.recipe_from(record.recipe)) for record in records]
+    return [r for r, recipe in of_recipes if backbone in (None, recipe.backbone) and weights in (None, recipe.weights)]
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -91,10 +91,18 @@ class Experiment:
     extra_scores: Callable[[PixelNet, Task, SampleSet], dict[str, float]] | None = None
 
 
-def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Recipe:
+def base_recipe(
+    task: str,
+    data: str,
+    name: str,
+    steps: int | None = None,
+    weights: str | None = None,
+    backbone: str | None = None,
+) -> Recipe:
     """Choose the recipe that an experiment's arms change: that of `recipes`, shorter on laptops, uniform sampling.
 
-    The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images.
+    The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images; that of
+    photographs keeps its steps and scores all of them.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def base_recipe(task: str, data: str, name: str, steps: int | None = None) -> Re
     >>> base_recipe("segmentation", "rooms", "laptop").training.points_per_image
     367
     """
-    recipe = preset(task, data, name)
+    recipe = preset(task, data, name, weights, backbone=backbone)
     laptop = name == "laptop"
     steps = steps or (_STEPS.get(data, 400) if laptop else recipe.training.steps)
     return vary(

@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, Experiment, vary
 from pixelnet_edu.experiments.records import read_record
-from pixelnet_edu.training.recipes import Recipe, recipe_from
+from pixelnet_edu.training.recipes import Recipe, preset, recipe_from
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def plan_runs(
 ) -> list[Run]:
     """List the runs, seed by seed, so that an early stop leaves whole comparisons.
 
-    Their records go to ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``.
+    Their records go to ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``, followed by what is not the preset's of backbone and
+    weights, and by "tuning" where a learning rate is sought.
 
     Raises
     ------
@@ -95,7 +96,13 @@ def plan_runs(
     """
     if len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: found {','.join(map(str, seeds))}, expected whole numbers from 0, each once")
-    folder = records / chosen.name / f"{base.task}-{base.data}-{base.name}"
+    own = preset(base.task, base.data, base.name)
+    others = [v for v, usual in ((base.backbone, own.backbone), (base.weights, own.weights)) if v != usual]
+    folder = (
+        records
+        / chosen.name
+        / "-".join([base.task, base.data, base.name, *others, *(["tuning"] if base.held_out else [])])
+    )
     return [Run(chosen.name, arm.name, vary(arm.recipe, seed=seed), folder, root) for seed in seeds for arm in arms]
 
 

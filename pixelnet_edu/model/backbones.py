@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelnet_edu.model.geometry import Level
+from pixelnet_edu.model.interfaces import Levelled
 
 CONVS_PER_STAGE = (2, 2, 3, 3, 3)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -59,8 +60,8 @@ class VGG16(Backbone):
     Parameters
     ----------
     weights : None, "imagenet" or "hed"
-        None: random (He initialisation). "imagenet": torchvision's, downloaded on first use. "hed": convolutions
-        trained for edges on BSDS500, converted by ``data_scripts/weights.py``; they have no fc6 and fc7.
+        None: random (He initialisation). "imagenet": torchvision's. "hed": convolutions trained for edges on BSDS500;
+        they have no fc6 and fc7. ``data_scripts/weights.py`` fetches both; FileNotFoundError where they are missing.
     batch_norm : bool
         Batch normalisation after every convolution, without learned scale and shift as in the released networks; for
         training from scratch: weights that are given have none.
@@ -124,7 +125,7 @@ class NormalizedLevels(nn.Module):
     released linear networks, without learned scale and shift; theirs normalise before the ReLU, ours after it.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Levelled) -> None:
         super().__init__()
         self.backbone, self.levels = backbone, backbone.levels
         self.hypercolumn_channels = backbone.hypercolumn_channels
@@ -140,25 +141,27 @@ def weights_folder() -> Path:
     return Path(os.environ.get("PIXELNET_WEIGHTS", "~/.cache/pixelnet_edu")).expanduser()
 
 
-def hed_weights() -> dict[str, Tensor]:
-    """Read the converted weights of HED: its 13 convolutions and its head; FileNotFoundError if they are missing."""
+def weights_file(source: str) -> Path:
+    """Return where weights lie, whose source is a name that ``data_scripts/weights.py`` knows."""
+    return weights_folder() / (HED_FILE if source == "hed" else f"{source.replace(':', '-')}.safetensors")
+
+
+def read_weights(source: str) -> dict[str, Tensor]:
+    """Read fetched weights by name; FileNotFoundError, with the command that fetches them, if they are missing."""
     from safetensors.torch import load_file
 
-    if not (path := weights_folder() / HED_FILE).is_file():
-        raise FileNotFoundError(
-            f"weights: 'hed' expects {path}, which is missing; `python data_scripts/weights.py hed`"
-        )
+    if not (path := weights_file(source)).is_file():
+        raise FileNotFoundError(f"{path}: missing; `python data_scripts/weights.py {source}` fetches these weights")
     return load_file(path)
 
 
 def _weights_of(name: str) -> list[Tensor]:
-    """Return weight, bias, weight, bias, ... of "hed" or of torchvision's network, downloaded on first use."""
+    """Return weight, bias, weight, bias, ... of "hed", or of torchvision's network for "imagenet"."""
     if name == "hed":
-        source = hed_weights()
+        source = read_weights("hed")
         return [source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")]
-    from torchvision.models import VGG16_Weights
-
-    return list(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True).values())
+    named = {tuple(k.split(".")): tensor for k, tensor in read_weights("torchvision:vgg16").items()}
+    return [named[key] for key in sorted(named, key=lambda k: (k[0] == "classifier", int(k[1]), k[2] == "bias"))]
 
 
 def _conv_stages(widths: Sequence[int], convs: Sequence[int], batch_norm: bool, affine: bool) -> list[nn.Module]:

@@ -1,7 +1,9 @@
 """Named recipes: a network, a sampler and a training configuration for a task and a data set.
 
-"laptop" is a narrow network that trains in minutes on two cores; "paper" is VGG-16 with the 4096-4096 predictor, five
-images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv 1702.06506).
+"laptop" is a narrow network that trains from scratch in minutes on two cores; "photographs" is EfficientNet-Lite0 as
+trained on ImageNet, in minutes too; "paper" is VGG-16 as trained on ImageNet, with fc6, fc7 and the 4096-4096
+predictor, five images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv
+1702.06506).
 """
 
 from collections.abc import Callable
@@ -17,14 +19,17 @@ from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.model.backbones import VGG16, NormalizedLevels, SmallVGG
 from pixelnet_edu.model.heads import MLPHead
+from pixelnet_edu.model.interfaces import Levelled
 from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.pretrained import TimmBackbone
 from pixelnet_edu.sampling.drawing import PixelSample
 from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, HardPixelSampler, PatchSampler, SpatialSampler
 from pixelnet_edu.sampling.samplers import ALLOCATIONS, BalancedSampler, StratifiedSampler, UniformSampler
 from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
 from pixelnet_edu.training.config import TrainingConfig, fast_precision, seeded
 
-PRESETS = ("laptop", "paper")
+PRESETS = ("laptop", "photographs", "paper")
+BACKBONES = {"laptop": "small-vgg", "photographs": "tf_efficientnet_lite0", "paper": "vgg16"}
 WEIGHTS = ("none", "imagenet", "hed")
 _PLACES = {"uniform": UniformSampler, "any": AnyPixelSampler, "spatial": SpatialSampler, "patch": PatchSampler}
 _SAMPLERS = _PLACES | {"hard": HardPixelSampler}
@@ -40,7 +45,11 @@ class Recipe:
     task, data, name : str
         One of ``TASKS``, ``CATALOG`` and ``PRESETS``.
     weights : str
-        Pretrained weights of the paper's backbone, or "none".
+        Pretrained weights of the backbone, or "none".
+    backbone : str
+        "small-vgg", "vgg16" or a name of timm; by default the preset's.
+    fine : int
+        Channels of a level of stride 1 before those of a network of timm, or 0.
     sampler : str
         One of ``SAMPLERS``: those of places and losses, "balanced" (edges), or an allocation of the stratified one.
     positive_share : float
@@ -61,6 +70,9 @@ class Recipe:
         Range of the random enlargement of training images.
     test_images : int, optional
         How many images of the test set are scored, spread over it; None for all.
+    held_out : bool
+        Whether the last fifth of the training images is not trained on, but scored instead of the test set: to choose a
+        learning rate by. In a film its frames resemble the others less than every fifth frame would.
     training : TrainingConfig
         How to train.
     """
@@ -69,6 +81,8 @@ class Recipe:
     data: str
     name: str
     weights: str = "none"
+    backbone: str = ""
+    fine: int = 0
     sampler: str = "uniform"
     positive_share: float = 0.5
     size: tuple[int, int] = (224, 224)
@@ -79,29 +93,48 @@ class Recipe:
     dropout: float = 0.5
     scale: tuple[float, float] = (1.0, 1.0)
     test_images: int | None = None
+    held_out: bool = False
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
         """Check the names, also those of a configuration that is read from a file."""
-        _check_names(self.task, self.data, self.name, self.weights)
+        if not self.backbone:
+            object.__setattr__(self, "backbone", BACKBONES.get(self.name, ""))
+        _check_names(self.task, self.data, self.name, self.weights, self.backbone)
         check_name("sampler", self.sampler, SAMPLERS)
 
 
-def preset(task: str, data: str, name: str, weights: str = "none", steps: int | None = None, seed: int = 0) -> Recipe:
+def preset(
+    task: str,
+    data: str,
+    name: str,
+    weights: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    backbone: str | None = None,
+) -> Recipe:
     """Choose the recipe for a task and a data set.
+
+    ``weights``, ``backbone`` and ``steps`` are the preset's own unless they are given; a backbone without weights has
+    "none".
 
     Raises
     ------
     ValueError
-        For an unknown name, or pretrained weights with the laptop preset.
+        For an unknown name, or pretrained weights that the backbone does not have.
 
     Examples
     --------
     >>> preset("segmentation", "camvid", "laptop").size
     (180, 240)
+    >>> preset("segmentation", "voc-aug", "paper").weights, preset("segmentation", "voc-aug", "paper", "none").weights
+    ('imagenet', 'none')
     """
-    _check_names(task, data, name, weights)
-    recipe = _paper(task, data, weights) if name == "paper" else _laptop(task, data)
+    weights = weights or ("none" if name == "laptop" else "imagenet")
+    backbone = backbone or BACKBONES.get(name, "")
+    _check_names(task, data, name, weights, backbone)
+    recipe = {"laptop": _laptop, "photographs": _photographs, "paper": _paper}[name](task, data, weights)
+    recipe = replace(recipe, weights=weights, backbone=backbone)
     changes = {"seed": seed} | ({"steps": steps} if steps else {})
     return replace(recipe, training=replace(recipe.training, **changes))
 
@@ -112,18 +145,39 @@ def recipe_from(plain: dict) -> Recipe:
     return Recipe(**{**values, "training": TrainingConfig(**plain["training"])})
 
 
-def _check_names(task: str, data: str, name: str, weights: str) -> None:
-    """Raise ValueError for a name that does not exist, or weights that the preset cannot use."""
+def _check_names(task: str, data: str, name: str, weights: str, backbone: str) -> None:
+    """Raise ValueError for a name that does not exist, or weights that the backbone does not have."""
     names = {"task": (task, TASKS), "data": (data, CATALOG), "preset": (name, PRESETS), "weights": (weights, WEIGHTS)}
     for argument, (value, known) in names.items():
         check_name(argument, value, known)
-    if name == "laptop" and weights != "none":
-        raise ValueError(f"weights: found {weights!r} with the laptop preset, expected none; its network is not VGG-16")
+    known = {"small-vgg": ("none",), "vgg16": WEIGHTS}.get(backbone, ("none", "imagenet"))
+    if weights not in known:
+        raise ValueError(f"weights: found {weights!r} with {backbone}, expected {' or '.join(known)}; choose another")
 
 
 def _paper(task: str, data: str, weights: str) -> Recipe:
     """The paper's recipe."""
     return Recipe(task, data, "paper", weights, context=weights == "imagenet")
+
+
+_PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data set
+    "camvid": (1500, 0.02, {"size": (180, 240)}),
+    "nyud": (1500, 0.02, {"size": (120, 160), "scale": (1.0, 1.2)}),
+    "bsds500": (1000, 0.02, {"size": (160, 160), "test_images": 20, "fine": 16}),
+}
+_SCRATCH_RATES: dict[str, float] = {}
+_PHOTOGRAPHS_OTHERS = (1000, 0.02, {"size": (128, 160)})
+
+
+def scratch_rate(recipe: Recipe) -> float:
+    """Return the learning rate of the photographs' recipe for random weights."""
+    return _SCRATCH_RATES.get(recipe.data, 0.1)
+
+
+def _photographs(task: str, data: str, weights: str) -> Recipe:
+    """A recipe for photographs on two cores: that of the laptop with another backbone, steps and learning rate."""
+    steps, rate, choice = _PHOTOGRAPHS.get(data, _PHOTOGRAPHS_OTHERS)
+    return _two_cores(task, data, "photographs", steps, rate, choice)
 
 
 _LAPTOP_TRAINING = {"schedule": "onecycle", "checkpoint_every": 500, "evaluate_every": 500}
@@ -136,15 +190,20 @@ _LAPTOP = {  # steps, learning rate, and what else a recipe for two cores choose
 _LAPTOP_OTHERS = (3000, 0.2, {"size": (128, 128)})
 
 
-def _laptop(task: str, data: str) -> Recipe:
-    """A recipe for two cores."""
+def _laptop(task: str, data: str, weights: str) -> Recipe:
+    """A recipe for two cores, from scratch."""
     steps, rate, choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
+    return _two_cores(task, data, "laptop", steps, rate, choice)
+
+
+def _two_cores(task: str, data: str, name: str, steps: int, rate: float, choice: dict) -> Recipe:
+    """What the recipes for two cores have in common."""
     points = round(0.04 * choice["size"][0] * choice["size"][1])
     config = TrainingConfig(steps, 5, points, rate, precision=fast_precision(), **_LAPTOP_TRAINING)
     of_edges = "balanced" if data == "bsds500" else "uniform"
     sampler = {"segmentation": "square-root", "edges": of_edges}.get(task, "uniform")
     choice = {"sampler": sampler, "hidden": (256,), "dropout": 0.0, "scale": (1.0, 1.5)} | choice
-    return Recipe(task, data, "laptop", training=config, **choice)
+    return Recipe(task, data, name, training=config, **choice)
 
 
 def build_model(recipe: Recipe, pretrained: bool = True) -> PixelNet:
@@ -157,13 +216,14 @@ def build_model(recipe: Recipe, pretrained: bool = True) -> PixelNet:
     return PixelNet(backbone, head)
 
 
-def _build_backbone(recipe: Recipe, pretrained: bool) -> VGG16 | SmallVGG:
+def _build_backbone(recipe: Recipe, pretrained: bool) -> Levelled:
     """Build the backbone of a recipe."""
-    if recipe.name == "laptop":
+    weights = recipe.weights if pretrained and recipe.weights != "none" else None
+    if recipe.backbone == "small-vgg":
         return SmallVGG((*recipe.widths, recipe.widths[-1]) if recipe.context else recipe.widths)
-    if recipe.weights == "none":
-        return VGG16(batch_norm=True, fc=recipe.context)
-    return VGG16(recipe.weights if pretrained else None, fc=recipe.context)
+    if recipe.backbone == "vgg16":
+        return VGG16(weights, batch_norm=recipe.weights == "none", fc=recipe.context)
+    return TimmBackbone(recipe.backbone, weights, recipe.fine)
 
 
 def build_task(recipe: Recipe) -> Task:
@@ -200,7 +260,10 @@ def build_data(recipe: Recipe, root: Path | None, split: str) -> SampleSet:
     ValueError
         If a data set of photographs has no root.
     """
-    dataset = _open(recipe, root, split)
+    dataset = _open(recipe, root, "train" if recipe.held_out else split)
+    if recipe.held_out:
+        first = len(dataset) - len(dataset) // 5
+        dataset = _part(dataset, range(first) if split == "train" else range(first, len(dataset)))
     return dataset if split == "train" or recipe.test_images is None else spread(dataset, recipe.test_images)
 
 
@@ -226,8 +289,12 @@ def build_validation(recipe: Recipe, root: Path | None) -> SampleSet | None:
         validation = entry.open(root, "val")
     except FileNotFoundError:
         return None
-    # Torch's annotations ask for a Dataset; a SampleSet is enough.
-    return Subset(validation, range(min(20, len(validation))))  # pyright: ignore[reportArgumentType, reportReturnType]
+    return _part(validation, range(min(20, len(validation))))
+
+
+def _part(dataset: SampleSet, indices: range) -> SampleSet:
+    """Choose samples; torch's annotations ask for a Dataset, but a SampleSet is enough."""
+    return Subset(dataset, indices)  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def cache_folder() -> Path:

@@ -13,7 +13,7 @@ from pixelnet_edu.data.download.sources import SOURCES, read_sources, readable_s
 
 PACKAGE = Path(pixelnet_edu.__file__).parent
 TABLE = Path(sources.__file__).with_name("sources.toml")
-FILES = {"voc": 1, "sbd": 1, "context": 3, "nyud": 3, "bsds500": 1, "camvid": 1, "hed": 1}
+FILES = {"voc": 1, "sbd": 1, "context": 3, "nyud": 3, "bsds500": 1, "camvid": 1, "hed": 1, "efficientnet-lite0": 1}
 LINES = TABLE.read_text().splitlines()
 
 

@@ -15,7 +15,7 @@ from pixelnet_edu.experiments.design import base_recipe
 @pytest.fixture
 def run(monkeypatch, tiny, rooms, capsys):
     """Run the command on the tiny recipe; return its exit status, output and errors."""
-    monkeypatch.setattr(commands, "base_recipe", lambda task, data, name, steps: tiny(task, data=data))
+    monkeypatch.setattr(commands, "base_recipe", lambda task, data, *_: tiny(task, data=data))
 
     def pixelnet(*arguments):
         monkeypatch.setattr(sys, "argv", ["pixelnet", *map(str, arguments)])
@@ -98,7 +98,7 @@ def test_bad_input_is_one_line_and_exit_status_2(run, tmp_path, monkeypatch):
             "table1",
             "--records",
             tmp_path / "none",
-        ): "found no records; make them with `pixelnet reproduce table1`",
+        ): "found no such records; make them with `pixelnet reproduce table1`",
     }
     for arguments, expected in cases.items():
         status, _, message = run(*arguments)
@@ -114,7 +114,7 @@ def test_missing_weights_are_noticed_before_the_first_step(run, rooms, tmp_path,
     monkeypatch.setattr(schedule, "measure", lambda *_: pytest.fail("a step was measured"))
     status, _, message = run("reproduce", "tabula_rasa", "--root", rooms, "--records", tmp_path / "r", *more)
     assert status == 2
-    assert "is missing; `python data_scripts/weights.py hed`" in " ".join(message.split())
+    assert "missing; `python data_scripts/weights.py hed` fetches these weights" in " ".join(message.split())
     assert not (tmp_path / "r").exists()
 
 

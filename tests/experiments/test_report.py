@@ -25,6 +25,7 @@ T_2 = 4.302652729749464  # the 97.5 % point of Student's t with 2 degrees of fre
 def record(arm, seed, *values, experiment="table1", task="segmentation", score="miou", iou=(0.9, None, 0.3)):
     recipe = {
         "task": task,
+        "name": "laptop",
         "data": "rooms",
         "training": {"images_per_step": 5, "points_per_image": 367, "steps": 600, "seed": seed},
     }

@@ -222,7 +222,7 @@ def test_other_threads_later_change_nothing(plan):
     assert read_record(run.record).made["threads"] == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"tabula_rasa"}))
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"tabula_rasa", "pretraining"}))
 def test_every_arm_trains(plan, name):
     task = "edges" if name == "edges" else "segmentation"
     runs = plan(name, arms=["every"], task=task, steps=2, test_images=1, points_per_image=70)

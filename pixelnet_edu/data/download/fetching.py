@@ -62,9 +62,9 @@ def fetch(name: str, root: str | Path, progress: bool = True) -> Path:
 
     Examples
     --------
-    >>> fetch("imagenet", "data")
+    >>> fetch("imagenet", "data")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: name: found 'imagenet', expected one of voc, sbd, context, nyud, bsds500, camvid, hed
+    ValueError: name: found 'imagenet', expected one of voc, sbd, context, nyud, bsds500, camvid, hed, ...
     """
     check_name("name", name, SOURCES)
     source, root = SOURCES[name], Path(root)

@@ -1,12 +1,11 @@
 """The experiments: what each compares. A module lists the arms of one, as changes to a recipe, and its claim."""
 
 from pixelnet_edu.data.reading import check_name
-from pixelnet_edu.experiments.arms import budget, edges, predictors, table1, table4, tabula_rasa
+from pixelnet_edu.experiments.arms import budget, edges, predictors, pretraining, table1, table4, tabula_rasa
 from pixelnet_edu.experiments.design import Experiment
 
-EXPERIMENTS = {
-    module.EXPERIMENT.name: module.EXPERIMENT for module in (table1, table4, predictors, tabula_rasa, edges, budget)
-}
+_MODULES = (table1, table4, predictors, tabula_rasa, pretraining, edges, budget)
+EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 
 
 def experiment(name: str) -> Experiment:

@@ -17,7 +17,7 @@ _PRETRAINED_RATE = 1e-3  # weights without batch normalisation learn slowly or n
 
 def arms(base: Recipe) -> list[Arm]:
     """List the arms: scratch with 4 % and with all pixels, boundary weights, and ImageNet weights where online."""
-    base = vary(base, name="paper")
+    base = vary(base, name="paper", backbone="vgg16", weights="none", context=False)
     if base.size != (224, 224):
         steps = min(base.training.steps, _LAPTOP_STEPS)
         base = vary(base, steps=steps, checkpoint_every=max(1, steps // 2), log_every=max(1, steps // 40))

@@ -116,6 +116,7 @@ class TimmBackbone(LibraryBackbone):
     [(2, 1.0), (4, 3.0), (8, 7.0), (16, 15.0), (32, 31.0)]
     """
 
+    @torch.device("cpu")  # it is measured, which takes numbers, also where a default device has none
     def __init__(self, name: str, weights: str | None = None, fine: int = 0) -> None:
         body = _timm_body(name)
         about = body.feature_info  # pyright: ignore[reportAttributeAccessIssue] timm sets it
@@ -144,6 +145,7 @@ class TorchvisionBackbone(LibraryBackbone):
     [(2, 0.0), (4, 0.0), (8, 0.0), (16, 0.0), (32, 0.0)]
     """
 
+    @torch.device("cpu")
     def __init__(self, name: str, layers: Sequence[str], weights: str | None = None, fine: int = 0) -> None:
         from torchvision.models import get_model
         from torchvision.models.feature_extraction import create_feature_extractor

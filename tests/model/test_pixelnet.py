@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from pixelnet_edu import VGG16, LinearHead, MLPHead, PixelNet, SmallVGG, dense_hypercolumns, sample_hypercolumns
+from pixelnet_edu.model.backbones import weights_file
 from pixelnet_edu.model.fast import Dropout
 
 
@@ -51,6 +54,19 @@ def test_vgg16_is_torchvisions(vgg16):
     images = torch.rand(1, 3, 64, 64)
     expected = other.features[:30]((images - ours.mean) / ours.std)
     torch.testing.assert_close(ours(images)[-1], expected)
+
+
+def test_imagenet_weights_are_read_in_torchvisions_order(tmp_path, monkeypatch):
+    """Names sort as text, where features.10 comes before features.2."""
+    from torchvision.models import vgg16 as torchvision_vgg16
+
+    monkeypatch.setenv("PIXELNET_WEIGHTS", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"missing; `python data_scripts/weights.py torchvision:vgg16` fetches"):
+        VGG16("imagenet", fc=False)
+    source = torchvision_vgg16(weights=None, init_weights=False).features.state_dict()
+    save_file({f"features.{name}": tensor for name, tensor in source.items()}, weights_file("torchvision:vgg16"))
+    tensors = [t for m in VGG16("imagenet", fc=False).modules() if isinstance(m, nn.Conv2d) for t in m.parameters()]
+    assert all(ours.equal(theirs) for ours, theirs in zip(tensors, source.values(), strict=True))
 
 
 def small_net(outputs=5):

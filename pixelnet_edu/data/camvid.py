@@ -53,7 +53,7 @@ class CamVid(PhotoDataset):
     def find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and the label images of the other."""
         labels = self.root / f"{self.split}annot"
-        photos = list_photos(self.root / self.split, f"CamVid with {self.split}/ and {labels.name}/ in it;")
+        photos = list_photos(self.root / self.split, f"CamVid with {self.split}/ and {labels.name}/ in it")
         return photos, [labels / f"{photo.stem}.png" for photo in photos]
 
     def read_targets(self, path: Path, size: tuple[int, int]) -> dict:

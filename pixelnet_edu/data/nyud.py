@@ -223,7 +223,7 @@ def _open(root: Path, split: str, strict: bool) -> FrameFolder | MatFrames:
     """Open a split in the layout that is there; frames go first."""
     if (root / MAT).is_file() and not (root / split).is_dir():
         return MatFrames(root / MAT, root / SPLITS, mapping if (mapping := root / MAPPING).is_file() else None, split)
-    expected = f"frames there, or {MAT} with {SPLITS} in {root}; data_scripts/nyud.py"
+    expected = f"frames there, or {MAT} with {SPLITS} in {root}; data_scripts/nyud.py makes them"
     return FrameFolder(existing(root / split, expected), strict)
 
 

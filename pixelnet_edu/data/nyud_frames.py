@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.reading import read_mat, unexpected, write_whole
+from pixelnet_edu.data.reading import existing, read_mat, unexpected, write_whole
 
 if TYPE_CHECKING:
     import h5py
@@ -58,9 +58,7 @@ class MatFrames:
     """
 
     def __init__(self, mat: Path, splits: Path, mapping: Path | None, split: str) -> None:
-        if not mat.is_file():
-            raise FileNotFoundError(f"{mat}: no such file; expected the labelled part of NYU Depth v2, {MAT}")
-        self.path = mat
+        self.path = existing(mat, f"the labelled part of NYU Depth v2, {MAT}", "file")
         with _open_hdf5(mat) as file:
             _check_layout(mat, file)
             number = len(file["images"])

@@ -64,7 +64,7 @@ class PascalVOC(PhotoDataset):
 
     def find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split, and their label files of VOC or SBD."""
-        folder = existing(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py")
+        folder = existing(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py makes it")
         labels = self._augmented(folder) if self.split == "train_aug" else _listed(folder, self.split)
         return [folder / "JPEGImages" / f"{path.stem}.jpg" for path in labels], labels
 
@@ -75,7 +75,7 @@ class PascalVOC(PhotoDataset):
 
     def _augmented(self, folder: Path) -> list[Path]:
         """Return the label files of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
-        sbd = existing(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py")
+        sbd = existing(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py makes it")
         names = [*read_names(sbd / "train.txt"), *read_names(sbd / "val.txt")]
         labels = [*(sbd / "cls" / f"{name}.mat" for name in names), *_listed(folder, "train")]
         held_out = {path.stem for path in _listed(folder, "val")}

@@ -78,8 +78,7 @@ class PascalContext(PhotoDataset):
 
     def read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read a label image; without background, the classes count from 0 and it is void."""
-        with_background = len(_CLASSES[self.label_set.split("+")[0]]) + 1
-        labels = read_labels(path, size, with_background)
-        if self.num_classes < with_background:
-            labels = (labels - 1).masked_fill((labels == 0) | (labels == VOID), VOID)
-        return {"labels": labels}
+        if "+" in self.label_set:
+            return {"labels": read_labels(path, size, self.num_classes)}
+        labels = read_labels(path, size, self.num_classes + 1)
+        return {"labels": (labels - 1).masked_fill((labels == 0) | (labels == VOID), VOID)}

@@ -62,9 +62,7 @@ def read_photo(path: str | Path) -> Tensor:
 
 def open_image(path: str | Path) -> Image.Image:
     """Open and decode an image file; one clear error for a missing or broken one."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected an image ({', '.join(SUFFIXES)})")
+    path = existing(Path(path), f"an image ({', '.join(SUFFIXES)})", "file")
     try:
         image = Image.open(path)
         image.load()
@@ -177,8 +175,7 @@ def check_size(path: Path, what: str, array: Tensor | np.ndarray, size: tuple[in
 
 def read_mat(path: Path, variable: str) -> np.ndarray:
     """Read one variable of a MATLAB file (version 7 or older); one clear error for a missing or broken one."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a .mat file with the variable {variable!r}")
+    existing(path, f"a .mat file with the variable {variable!r}", "file")
     try:
         return loadmat(path, variable_names=[variable])[variable]
     except Exception as error:  # scipy raises many kinds for a damaged file
@@ -215,11 +212,11 @@ def list_photos(folder: Path, expected: str) -> list[Path]:
     return photos
 
 
-def existing(folder: Path, expected: str) -> Path:
-    """Return a folder; raise FileNotFoundError, which says what is expected, if there is none."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected {expected} or download=True makes it")
-    return folder
+def existing(path: Path, expected: str, kind: str = "folder") -> Path:
+    """Return a path; raise FileNotFoundError, which says what is expected, where no "folder" or "file" is."""
+    if not (path.is_dir() if kind == "folder" else path.is_file()):
+        raise FileNotFoundError(f"{path}: no such {kind}; expected {expected}")
+    return path
 
 
 def require(paths: Iterable[Path], what: str) -> None:

@@ -56,10 +56,10 @@ class BSDS500(PhotoDataset):
 
     source = "bsds500"
 
-    def __init__(self, root: str | Path, split: str = "train", consensus: str = "agreed", **options: bool) -> None:
+    def __init__(self, root: str | Path, split: str = "train", consensus: str = "agreed", **more: bool) -> None:
         check_name("consensus", consensus, CONSENSUS)
         self.consensus = consensus
-        super().__init__(root, split, **options)
+        super().__init__(root, split, **more)
 
     def find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and their boundaries."""

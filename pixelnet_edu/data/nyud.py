@@ -82,11 +82,9 @@ class NYUDepthV2(PhotoDataset):
     palette = (palette * 255).round().to(torch.uint8)
     source, splits = "nyud", ("train", "test")
 
-    def __init__(
-        self, root: str | Path, split: str = "train", normals: str | Path | None = None, **options: bool
-    ) -> None:
+    def __init__(self, root: str | Path, split: str = "train", normals: str | Path | None = None, **more: bool) -> None:
         self.normals = normals
-        super().__init__(root, split, **options)
+        super().__init__(root, split, **more)
 
     def download(self) -> None:
         """Fetch what is missing, nothing where the official file is."""
@@ -214,8 +212,7 @@ def _check_normal_files(paths: list[Path]) -> None:
     """Raise one clear error for missing normals, and for normals kept as pictures."""
     pictures = [picture for path in paths if not path.is_file() and (picture := path.with_suffix(".png")).is_file()]
     if pictures:
-        expected = f"{pictures[0].stem}.npy of floating point"
-        raise unexpected(pictures[0], "normals as a picture", expected, "8 bits move them by degrees")
+        raise unexpected(pictures[0], "normals as a picture", f"{pictures[0].stem}.npy of floating point")
     require(paths, "the normals of each frame, floating point (H, W, 3)")
 
 

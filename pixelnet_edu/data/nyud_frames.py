@@ -140,8 +140,7 @@ def read_split(path: Path, split: str, number: int) -> list[int]:
     if not indices:
         raise unexpected(path, f"no frames in {INDICES[split]}", "at least one")
     if wrong := [index + 1 for index in indices if not 0 <= index < number]:
-        expected = f"1 to {number}, the frames of {MAT}"
-        raise unexpected(path, f"frame {wrong[0]} in {INDICES[split]}", expected, "take both from one release")
+        raise unexpected(path, f"frame {wrong[0]} in {INDICES[split]}", f"1 to {number}", "take both from one release")
     return indices
 
 

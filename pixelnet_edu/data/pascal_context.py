@@ -62,11 +62,11 @@ class PascalContext(PhotoDataset):
 
     source, splits = "context", ("train", "val")
 
-    def __init__(self, root: str | Path, split: str = "train", label_set: str = "59", **options: bool) -> None:
+    def __init__(self, root: str | Path, split: str = "train", label_set: str = "59", **more: bool) -> None:
         check_name("label_set", label_set, LABEL_SETS)
         self.classes, self.num_classes = LABEL_SETS[label_set], len(LABEL_SETS[label_set])
         self.palette, self.label_set = color_map(self.num_classes), label_set
-        super().__init__(root, split, **options)
+        super().__init__(root, split, **more)
 
     def find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs that VOC 2010 names, and their label images."""

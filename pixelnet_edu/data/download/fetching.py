@@ -254,8 +254,8 @@ def _checked(archive: str | Path, members: Iterable) -> Iterator:
             name, folder, plain = member.name, member.isdir(), member.isdir() or member.isfile()
         path = PurePosixPath(name)
         if not plain or path.is_absolute() or ".." in path.parts:
-            expected = "only files and folders beneath the archive's own; it is not unpacked"
-            raise unexpected(archive, f"the member {name!r}", expected, "download it from the official address")
+            expected = "only files and folders beneath the archive's own"
+            raise unexpected(archive, f"the member {name!r}", expected, "it is not unpacked")
         if not path.parts and not folder:
             raise zipfile.BadZipFile("a file in it has no name")
         yield member

@@ -61,13 +61,13 @@ class BSDS500(PhotoDataset):
         self.consensus = consensus
         super().__init__(root, split, **more)
 
-    def find_files(self) -> tuple[list[Path], list[Path]]:
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and their boundaries."""
         expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py makes it"
         photos = list_photos(self.root / "images" / self.split, expected)
         return photos, [self.root / "groundTruth" / self.split / f"{photo.stem}.mat" for photo in photos]
 
-    def read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read the boundaries of all annotators, and merge them."""
         annotations = read_annotations(path, size)
         return {"edges": consensus_edges(annotations, self.consensus), "annotations": annotations}

@@ -50,12 +50,12 @@ class CamVid(PhotoDataset):
     palette = torch.tensor([list(bytes.fromhex(color)) for color in COLORS.split()], dtype=torch.uint8)
     source = "camvid"
 
-    def find_files(self) -> tuple[list[Path], list[Path]]:
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and the label images of the other."""
         labels = self.root / f"{self.split}annot"
         photos = list_photos(self.root / self.split, f"CamVid with {self.split}/ and {labels.name}/ in it")
         return photos, [labels / f"{photo.stem}.png" for photo in photos]
 
-    def read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read a label image, in which the number of classes is void."""
         return {"labels": read_labels(path, size, self.num_classes, void=self.num_classes)}

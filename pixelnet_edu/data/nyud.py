@@ -86,14 +86,19 @@ class NYUDepthV2(PhotoDataset):
         self.normals = normals
         super().__init__(root, split, **more)
 
-    def download(self) -> None:
+    def _download(self) -> None:
         """Fetch what is missing, nothing where the official file is."""
         if not (self.root / MAT).is_file():
-            super().download()
+            super()._download()
 
-    def open(self, strict: bool) -> None:
-        """Open the split in the layout that is there, and find the files of given normals."""
-        self.frames = _open(self.root, self.split, strict)
+    def _open(self, strict: bool) -> None:
+        """Open the split in the layout that is there, frames first, and find the files of given normals."""
+        folder, mat, mapping = self.root / self.split, self.root / MAT, self.root / MAPPING
+        if mat.is_file() and not folder.is_dir():
+            self.frames = MatFrames(mat, self.root / SPLITS, mapping if mapping.is_file() else None, self.split)
+        else:
+            expected = f"frames there, or {MAT} with {SPLITS} in {self.root}; data_scripts/nyud.py makes them"
+            self.frames = FrameFolder(existing(folder, expected), strict)
         self.names = self.frames.names
         if self.normals is not None:
             self.normals = [Path(self.normals) / f"{name}.npy" for name in self.names]
@@ -214,14 +219,6 @@ def _check_normal_files(paths: list[Path]) -> None:
     if pictures:
         raise unexpected(pictures[0], "normals as a picture", f"{pictures[0].stem}.npy of floating point")
     require(paths, "the normals of each frame, floating point (H, W, 3)")
-
-
-def _open(root: Path, split: str, strict: bool) -> FrameFolder | MatFrames:
-    """Open a split in the layout that is there; frames go first."""
-    if (root / MAT).is_file() and not (root / split).is_dir():
-        return MatFrames(root / MAT, root / SPLITS, mapping if (mapping := root / MAPPING).is_file() else None, split)
-    expected = f"frames there, or {MAT} with {SPLITS} in {root}; data_scripts/nyud.py makes them"
-    return FrameFolder(existing(root / split, expected), strict)
 
 
 def _intrinsics(where: str, height: int, width: int) -> Tensor:

@@ -56,19 +56,19 @@ class PascalVOC(PhotoDataset):
     palette = color_map(len(VOC_CLASSES))
     source, splits = "voc", ("train", "val", "trainval", "train_aug")
 
-    def download(self) -> None:
+    def _download(self) -> None:
         """Fetch what is missing, of SBD too where its labels are asked for."""
-        super().download()
+        super()._download()
         if self.split == "train_aug":
             fetch("sbd", self.root)
 
-    def find_files(self) -> tuple[list[Path], list[Path]]:
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split, and their label files of VOC or SBD."""
         folder = existing(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py makes it")
         labels = self._augmented(folder) if self.split == "train_aug" else _listed(folder, self.split)
         return [folder / "JPEGImages" / f"{path.stem}.jpg" for path in labels], labels
 
-    def read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read a label image of VOC, or the .mat file of SBD."""
         read = read_sbd_labels if path.suffix == ".mat" else read_labels
         return {"labels": read(path, size, self.num_classes)}

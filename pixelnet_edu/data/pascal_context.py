@@ -68,7 +68,7 @@ class PascalContext(PhotoDataset):
         self.palette, self.label_set = color_map(self.num_classes), label_set
         super().__init__(root, split, **more)
 
-    def find_files(self) -> tuple[list[Path], list[Path]]:
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs that VOC 2010 names, and their label images."""
         photographs = self.root / "VOCdevkit" / "VOC2010"
         labels = self.root / f"{self.label_set.split('+')[0]}_context_labels"
@@ -76,7 +76,7 @@ class PascalContext(PhotoDataset):
         photos = [photographs / "JPEGImages" / f"{name}.jpg" for name in names]
         return photos, [labels / f"{name}.png" for name in names]
 
-    def read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read a label image; without background, the classes count from 0 and it is void."""
         if "+" in self.label_set:
             return {"labels": read_labels(path, size, self.num_classes)}

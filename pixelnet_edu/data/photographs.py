@@ -41,8 +41,8 @@ class PhotoDataset(Dataset):
         check_name("split", split, self.splits)
         self.root, self.split = Path(root), split
         if download:
-            self.download()
-        self.open(strict)
+            self._download()
+        self._open(strict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -50,25 +50,25 @@ class PhotoDataset(Dataset):
     def __getitem__(self, index: int) -> dict:
         """Read one sample."""
         image = read_photo(self.photos[index])
-        targets = self.read_targets(self.label_files[index], tuple(image.shape[-2:]))
+        targets = self._read_targets(self.label_files[index], tuple(image.shape[-2:]))
         return {"image": image} | targets | {"name": self.names[index]}
 
-    def download(self) -> None:
+    def _download(self) -> None:
         """Fetch what is missing."""
         fetch(self.source, self.root)
 
-    def open(self, strict: bool) -> None:
+    def _open(self, strict: bool) -> None:
         """Find the files of the split."""
-        self.photos, self.label_files = self.find_files()
+        self.photos, self.label_files = self._find_files()
         self.names = [photo.stem for photo in self.photos]
         if strict:
             require(self.photos, "the photograph of each name in the list")
             require(self.label_files, "the labels of each photograph; data_scripts or download=True fetch them")
 
-    def find_files(self) -> tuple[list[Path], list[Path]]:
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split, and for each the file of its targets, whether they exist or not."""
         raise NotImplementedError
 
-    def read_targets(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
         """Read the targets of a photograph of (height, width)."""
         raise NotImplementedError

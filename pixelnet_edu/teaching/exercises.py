@@ -4,7 +4,7 @@ A wrong answer never raises, so that a notebook runs to its end before any exerc
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,16 +119,12 @@ def _same(found: Any, expected: Any) -> bool:
     """Compare what is not an array: texts without regard to case, and containers entry by entry."""
     if isinstance(expected, str):
         return isinstance(found, str) and found.strip().lower() == expected.strip().lower()
-    if isinstance(expected, dict):
-        return isinstance(found, dict) and found.keys() == expected.keys() and _all_same(found, expected, expected)
-    if isinstance(expected, list | tuple):
-        alike = isinstance(found, list | tuple) and len(found) == len(expected)
-        return alike and _all_same(found, expected, range(len(expected)))
+    if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
+        found, expected = dict(enumerate(found)), dict(enumerate(expected))
+    if isinstance(expected, dict) and isinstance(found, dict):
+        pairs = ((found[key], expected[key]) for key in expected)
+        return found.keys() == expected.keys() and all(_difference(*pair) is None for pair in pairs)
     return type(found) is type(expected) and not _is_numeric(expected) and found == expected
-
-
-def _all_same(found: Any, expected: Any, keys: Iterable) -> bool:
-    return all(_difference(found[key], expected[key]) is None for key in keys)
 
 
 def _array(value: Any) -> np.ndarray:

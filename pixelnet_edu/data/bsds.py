@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.reading import check_name, download_to, list_photos, read_mat, read_photo, require
+from pixelnet_edu.data.photographs import PhotoDataset
+from pixelnet_edu.data.reading import check_name, check_size, list_photos, read_mat, unexpected
 
 CONSENSUS = ("agreed", "majority", "any")
 
 
-class BSDS500(Dataset):
+class BSDS500(PhotoDataset):
     """Photographs with the boundary maps of every annotator.
 
     Parameters
@@ -54,36 +54,23 @@ class BSDS500(Dataset):
         If the folder or a boundary file is missing.
     """
 
-    splits = ("train", "val", "test")
+    source = "bsds500"
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str = "train",
-        consensus: str = "agreed",
-        download: bool = False,
-        strict: bool = True,
-    ) -> None:
-        check_name("split", split, self.splits)
+    def __init__(self, root: str | Path, split: str = "train", consensus: str = "agreed", **more: bool) -> None:
         check_name("consensus", consensus, CONSENSUS)
-        if download:
-            download_to(root, "bsds500")
-        self.root, self.split, self.consensus = Path(root), split, consensus
-        expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py or download=True makes it"
-        self.photos = list_photos(self.root / "images" / split, expected)
-        self.annotation_files = [self.root / "groundTruth" / split / f"{p.stem}.mat" for p in self.photos]
-        if strict:
-            require(self.annotation_files, "the boundaries of each photograph")
+        self.consensus = consensus
+        super().__init__(root, split, **more)
 
-    def __len__(self) -> int:
-        return len(self.photos)
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
+        """List the photographs of the split's folder, and their boundaries."""
+        expected = "BSDS500 with images/ and groundTruth/ in it; data_scripts/bsds500.py makes it"
+        photos = list_photos(self.root / "images" / self.split, expected)
+        return photos, [self.root / "groundTruth" / self.split / f"{photo.stem}.mat" for photo in photos]
 
-    def __getitem__(self, index: int) -> dict:
-        """Read one sample."""
-        image = read_photo(self.photos[index])
-        annotations = read_annotations(self.annotation_files[index], tuple(image.shape[-2:]))
-        edges = consensus_edges(annotations, self.consensus)
-        return {"image": image, "edges": edges, "annotations": annotations, "name": self.photos[index].stem}
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+        """Read the boundaries of all annotators, and merge them."""
+        annotations = read_annotations(path, size)
+        return {"edges": consensus_edges(annotations, self.consensus), "annotations": annotations}
 
 
 def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
@@ -98,13 +85,10 @@ def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
     """
     cells = read_mat(path, "groundTruth")
     if cells.dtype != object or not cells.size or any("Boundaries" not in (c.dtype.names or ()) for c in cells.flat):
-        expected = "one boundary map an annotator; take the original file"
-        raise ValueError(f"{path}: found no 'Boundaries' in its groundTruth, expected {expected}")
+        raise unexpected(path, "no 'Boundaries' in its groundTruth", "one boundary map an annotator")
     maps = [np.asarray(cell["Boundaries"][0, 0]) for cell in cells.flat]
     for boundaries in maps:
-        if boundaries.shape != tuple(size):
-            expected = f"{tuple(size)} (height, width), the photograph's; take the original files"
-            raise ValueError(f"{path}: found boundaries of shape {boundaries.shape}, expected {expected}")
+        check_size(path, "boundaries", boundaries, size)
     return torch.from_numpy(np.stack(maps) > 0)
 
 

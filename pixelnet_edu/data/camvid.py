@@ -9,15 +9,15 @@ images hold 0 to 10, and 11 for void.
 from pathlib import Path
 
 import torch
-from torch.utils.data import Dataset
 
-from pixelnet_edu.data.reading import check_name, download_to, list_photos, read_labels, read_photo, require
+from pixelnet_edu.data.photographs import PhotoDataset
+from pixelnet_edu.data.reading import list_photos, read_labels
 
 CLASSES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
 COLORS = "9ecaeb 967364 f0e442 605878 cca0c4 2e7d50 e69f00 8c963c 0060b2 d53c28 fa96be"
 
 
-class CamVid(Dataset):
+class CamVid(PhotoDataset):
     """Road scenes with a class at every pixel.
 
     Parameters
@@ -48,23 +48,14 @@ class CamVid(Dataset):
     classes = tuple(CLASSES.split())
     num_classes = len(classes)
     palette = torch.tensor([list(bytes.fromhex(color)) for color in COLORS.split()], dtype=torch.uint8)
-    splits = ("train", "val", "test")
+    source = "camvid"
 
-    def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:
-        check_name("split", split, self.splits)
-        if download:
-            download_to(root, "camvid")
-        self.root, self.split = Path(root), split
-        self.photos = list_photos(self.root / split, f"CamVid with {split}/ and {split}annot/ in it")
-        self.label_files = [self.root / f"{split}annot" / f"{photo.stem}.png" for photo in self.photos]
-        if strict:
-            require(self.label_files, "the labels of each photograph")
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
+        """List the photographs of the split's folder, and the label images of the other."""
+        labels = self.root / f"{self.split}annot"
+        photos = list_photos(self.root / self.split, f"CamVid with {self.split}/ and {labels.name}/ in it")
+        return photos, [labels / f"{photo.stem}.png" for photo in photos]
 
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, index: int) -> dict:
-        """Read one sample."""
-        image = read_photo(self.photos[index])
-        labels = read_labels(self.label_files[index], image.shape[-2:], self.num_classes, void=self.num_classes)
-        return {"image": image, "labels": labels, "name": self.photos[index].stem}
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+        """Read a label image, in which the number of classes is void."""
+        return {"labels": read_labels(path, size, self.num_classes, void=self.num_classes)}

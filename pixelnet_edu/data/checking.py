@@ -4,9 +4,9 @@ Found are missing, truncated and re-encoded files, labels of another size or out
 unit, and empty splits. Two files swapped for each other are found only where their sizes or kinds differ.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
@@ -15,8 +15,7 @@ from pixelnet_edu.data.download.sources import SOURCES
 from pixelnet_edu.data.samples import SampleSet
 
 
-@dataclass
-class SplitReport:
+class SplitReport(NamedTuple):
     """What was found in one split.
 
     Parameters
@@ -27,14 +26,14 @@ class SplitReport:
         Samples that it lists; None where the split is absent.
     official : int, optional
         Samples of the official release; None where that is not known.
-    problems : list of str
+    problems : sequence of str
         One line each: what, where, and what to do.
     """
 
     split: str
     found: int | None
     official: int | None
-    problems: list[str] = field(default_factory=list)
+    problems: Sequence[str] = ()
 
     def __str__(self) -> str:
         """Tell it in one line."""

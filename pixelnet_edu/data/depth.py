@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelnet_edu.data.reading import unexpected
+
 FARTHEST_MEDIAN = 100.0  # metres; indoors only millimetres give a larger number
 
 
@@ -52,7 +54,9 @@ def normals_from_depth(depth: Tensor, intrinsics: Tensor, window: int = 5, max_r
     """
     _check(depth, intrinsics, window)
     valid = depth.isfinite() & (depth > 0)
-    _check_metres(depth[valid])
+    if valid.any() and (median := float(depth[valid].median())) > FARTHEST_MEDIAN:
+        expected = f"metres, below {FARTHEST_MEDIAN:.0f}"
+        raise unexpected("depth", f"a median of {median:.0f}", expected, "divide millimetres by 1000")
     inverse = 1 / depth.double().where(valid, torch.inf)
     plane, roughness = _fit(inverse, intrinsics.double(), window)
     flat = (_window_means((~valid).double(), window) == 0) & (roughness <= max_roughness)
@@ -96,10 +100,3 @@ def _check(depth: Tensor, intrinsics: Tensor, window: int) -> None:
     if window % 2 == 0 or not 3 <= window <= min(depth.shape[-2:]):
         smaller = f"the smaller side of the image, {min(depth.shape[-2:])} pixels"
         raise ValueError(f"window: found {window}, expected an odd number from 3 to {smaller}")
-
-
-def _check_metres(depth: Tensor) -> None:
-    """Raise ValueError if the valid depth values look like millimetres."""
-    if len(depth) and (median := float(depth.median())) > FARTHEST_MEDIAN:
-        metres = f"metres, below {FARTHEST_MEDIAN:.0f}; divide millimetres by 1000"
-        raise ValueError(f"depth: found a median of {median:.0f}, expected {metres}")

@@ -11,18 +11,18 @@ millimetres, 0 for a hole) and perhaps ``NNNN_labels.png`` (0 to 39, 255 for voi
 Shapes: H x W pixels, 4:3.
 """
 
-import colorsys
+from colorsys import hls_to_rgb
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pixelnet_edu import VOID
 from pixelnet_edu.data.depth import normals_from_depth
 from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
-from pixelnet_edu.data.reading import check_name, download_to, open_image, read_labels, read_photo, require
+from pixelnet_edu.data.photographs import PhotoDataset
+from pixelnet_edu.data.reading import check_size, existing, open_image, read_labels, read_photo, require, unexpected
 
 FULL_SIZE = 480, 640
 FULL_INTRINSICS = 518.857901, 519.469611, 325.582449, 253.736166  # fx, fy, cx, cy; the first pixel's centre is (0, 0)
@@ -30,10 +30,16 @@ SMALL_WIDTH = 160
 SEEN_ROWS, SEEN_COLUMNS = (12, 117), (11, 149)  # of 160 x 120 pixels: inside the white border that undistorting left
 MAX_ROUGHNESS = 0.2  # a Kinect's depth comes in steps, coarser ones farther away
 UNIT_TOLERANCE = 0.01
+CLASSES = (
+    "wall, floor, cabinet, bed, chair, sofa, table, door, window, bookshelf, picture, counter, blinds, desk, shelves, "
+    "curtain, dresser, pillow, mirror, floor mat, clothes, ceiling, books, refrigerator, television, paper, towel, "
+    "shower curtain, box, whiteboard, person, night stand, toilet, sink, lamp, bathtub, bag, otherstructure, "
+    "otherfurniture, otherprop"
+)
 RINGS, SATURATION = (0.6, 0.4, 0.8, 0.25), 0.7  # lightness of ten hues each: no two differ by less than CIEDE2000 7
 
 
-class NYUDepthV2(Dataset):
+class NYUDepthV2(PhotoDataset):
     """Rooms with depth, normals and, where they are on disk, classes.
 
     Parameters
@@ -70,40 +76,34 @@ class NYUDepthV2(Dataset):
         If the folder, a photograph, a depth image or a file of normals is missing.
     """
 
-    classes = (
-        *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
-        *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
-        *("ceiling", "books", "refrigerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard"),
-        *("person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture"),
-        "otherprop",
-    )
+    classes = tuple(CLASSES.split(", "))
     num_classes = NUM_CLASSES
-    palette = torch.tensor(
-        [colorsys.hls_to_rgb(hue / 10, lightness, SATURATION) for lightness in RINGS for hue in range(10)]
-    )
+    palette = torch.tensor([hls_to_rgb(hue / 10, ring, SATURATION) for ring in RINGS for hue in range(10)])
     palette = (palette * 255).round().to(torch.uint8)
-    splits = ("train", "test")
+    source, splits = "nyud", ("train", "test")
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str = "train",
-        normals: str | Path | None = None,
-        download: bool = False,
-        strict: bool = True,
-    ) -> None:
-        check_name("split", split, self.splits)
-        self.root, self.split = Path(root), split
-        if download and not (self.root / MAT).is_file():
-            download_to(self.root, "nyud")
-        self.frames = _open(self.root, split, strict)
+    def __init__(self, root: str | Path, split: str = "train", normals: str | Path | None = None, **more: bool) -> None:
+        self.normals = normals
+        super().__init__(root, split, **more)
+
+    def _download(self) -> None:
+        """Fetch what is missing, nothing where the official file is."""
+        if not (self.root / MAT).is_file():
+            super()._download()
+
+    def _open(self, strict: bool) -> None:
+        """Open the split in the layout that is there, frames first, and find the files of given normals."""
+        folder, mat, mapping = self.root / self.split, self.root / MAT, self.root / MAPPING
+        if mat.is_file() and not folder.is_dir():
+            self.frames = MatFrames(mat, self.root / SPLITS, mapping if mapping.is_file() else None, self.split)
+        else:
+            expected = f"frames there, or {MAT} with {SPLITS} in {self.root}; data_scripts/nyud.py makes them"
+            self.frames = FrameFolder(existing(folder, expected), strict)
         self.names = self.frames.names
-        self.normals = None if normals is None else [Path(normals) / f"{name}.npy" for name in self.names]
-        if strict and self.normals:
-            _check_normal_files(self.normals)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        if self.normals is not None:
+            self.normals = [Path(self.normals) / f"{name}.npy" for name in self.names]
+            if strict:
+                _check_normal_files(self.normals)
 
     def __getitem__(self, index: int) -> dict:
         """Read one sample."""
@@ -157,9 +157,7 @@ class FrameFolder:
         """Return the photograph (3, H, W) in [0, 1], depth (H, W) in metres, and labels (H, W) or None."""
         image, depth = read_photo(self.photos[index]), read_depth(self.depths[index])
         size = tuple(image.shape[1:])
-        if tuple(depth.shape) != size:
-            expected = f"{size} (height, width) as the photograph has; take both from one release"
-            raise ValueError(f"{self.depths[index]}: found depth of shape {tuple(depth.shape)}, expected {expected}")
+        check_size(self.depths[index], "depth", depth, size)
         return image, depth, read_labels(self.labels[index], size, NUM_CLASSES) if self.labelled else None
 
 
@@ -175,8 +173,7 @@ def read_depth(path: Path) -> Tensor:
     """
     image = open_image(path)
     if not image.mode.startswith("I"):
-        expected = "one channel of 16 bits, in millimetres; take the original file, 8 bits hold too few steps"
-        raise ValueError(f"{path}: found a depth image of mode {image.mode}, expected {expected}")
+        raise unexpected(path, f"a depth image of mode {image.mode}", "one channel of 16 bits, in millimetres")
     depth = torch.from_numpy(np.array(image).astype(np.float32)) / 1000
     check_depth(str(path), depth)
     return depth
@@ -198,8 +195,8 @@ def read_normals(path: Path, size: tuple[int, int]) -> Tensor:
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read as a NumPy array ({error}); replace the file") from error
     if array.dtype.kind != "f" or array.shape != (*size, 3):
-        expected = f"{(*size, 3)} of floating point; integers are quantised, take the normals that they were made from"
-        raise ValueError(f"{path}: found normals {array.shape} of {array.dtype}, expected {expected}")
+        expected, remedy = f"{(*size, 3)} of floating point", "integers are quantised, take what they were made from"
+        raise unexpected(path, f"normals {array.shape} of {array.dtype}", expected, remedy)
     normals = torch.from_numpy(array.astype(np.float32)).permute(2, 0, 1).contiguous()
     _check_directions(path, normals[:, normals.ne(0).any(0)])
     return normals
@@ -210,38 +207,25 @@ def _check_directions(path: Path, normals: Tensor) -> None:
     wrong = ~((normals.norm(dim=0) - 1).abs() <= UNIT_TOLERANCE)
     if wrong.any():
         found = f"{int(wrong.sum())} normals whose length is not 1, one {normals[:, wrong][:, 0].tolist()}"
-        raise ValueError(
-            f"{path}: found {found}, expected unit vectors, or (0, 0, 0) for invalid; divide by the length"
-        )
+        raise unexpected(path, found, "unit vectors, or (0, 0, 0) for invalid", "divide by the length")
     if normals.shape[1] and (away := float((normals[2] > 0).float().mean())) > 0.5:
-        expected = "z below 0 for what faces it; use x right, y down, z into the scene"
-        raise ValueError(f"{path}: found {away:.0%} of the normals pointing away from the camera, expected {expected}")
+        found, remedy = f"{away:.0%} of the normals pointing away from the camera", "use x right, y down, z ahead"
+        raise unexpected(path, found, "z below 0 for what faces it", remedy)
 
 
 def _check_normal_files(paths: list[Path]) -> None:
     """Raise one clear error for missing normals, and for normals kept as pictures."""
     pictures = [picture for path in paths if not path.is_file() and (picture := path.with_suffix(".png")).is_file()]
     if pictures:
-        expected = f"{pictures[0].stem}.npy of floating point; 8 bits move normals by degrees, take the original ones"
-        raise ValueError(f"{pictures[0]}: found normals as a picture, expected {expected}")
+        raise unexpected(pictures[0], "normals as a picture", f"{pictures[0].stem}.npy of floating point")
     require(paths, "the normals of each frame, floating point (H, W, 3)")
-
-
-def _open(root: Path, split: str, strict: bool) -> FrameFolder | MatFrames:
-    """Open a split in the layout that is there; frames go first."""
-    if (root / split).is_dir():
-        return FrameFolder(root / split, strict)
-    if (root / MAT).is_file():
-        return MatFrames(root / MAT, root / SPLITS, mapping if (mapping := root / MAPPING).is_file() else None, split)
-    expected = f"frames there, or {MAT} with {SPLITS} in {root}; data_scripts/nyud.py or download=True makes them"
-    raise FileNotFoundError(f"{root / split}: no such folder; expected {expected}")
 
 
 def _intrinsics(where: str, height: int, width: int) -> Tensor:
     """Return fx, fy, cx, cy in pixels of a frame of this size, (4,)."""
     if height * FULL_SIZE[1] != width * FULL_SIZE[0]:
-        expected = "4:3 as in 480 x 640; take whole frames, cropped ones have other intrinsics"
-        raise ValueError(f"{where}: found {height} x {width} pixels (height x width), expected {expected}")
+        remedy = "take whole frames, cropped ones have other intrinsics"
+        raise unexpected(where, f"{height} x {width} pixels (height x width)", "4:3 as in 480 x 640", remedy)
     scale = width / FULL_SIZE[1]
     fx, fy, cx, cy = FULL_INTRINSICS
     return torch.tensor([fx * scale, fy * scale, (cx + 0.5) * scale - 0.5, (cy + 0.5) * scale - 0.5])

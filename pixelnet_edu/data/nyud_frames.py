@@ -11,8 +11,7 @@ and 255 for void. NNNN is the frame's number in the .mat, counted from 0.
 Shapes: N frames, H x W pixels.
 """
 
-import os
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.reading import read_mat
+from pixelnet_edu.data.reading import existing, read_mat, unexpected, write_whole
 
 if TYPE_CHECKING:
     import h5py
@@ -59,9 +58,7 @@ class MatFrames:
     """
 
     def __init__(self, mat: Path, splits: Path, mapping: Path | None, split: str) -> None:
-        if not mat.is_file():
-            raise FileNotFoundError(f"{mat}: no such file; expected the labelled part of NYU Depth v2, {MAT}")
-        self.path = mat
+        self.path = existing(mat, f"the labelled part of NYU Depth v2, {MAT}", "file")
         with _open_hdf5(mat) as file:
             _check_layout(mat, file)
             number = len(file["images"])
@@ -78,7 +75,7 @@ class MatFrames:
         if self.classes is None:
             return torch.from_numpy(image).float() / 255, depth, None
         if labels.max() > NUM_RAW_CLASSES:
-            raise ValueError(f"{where}: found label {labels.max()}, expected 0 to {NUM_RAW_CLASSES}; take the original")
+            raise unexpected(where, f"label {labels.max()}", f"0 to {NUM_RAW_CLASSES}")
         return torch.from_numpy(image).float() / 255, depth, torch.from_numpy(self.classes[labels])
 
     def _arrays(self, where: str, index: int) -> list[np.ndarray]:
@@ -109,26 +106,24 @@ def _open_hdf5(path: Path) -> "h5py.File":
 def _check_layout(path: Path, file: "h5py.File") -> None:
     """Raise ValueError unless the datasets have the official shapes and types."""
     if missing := [name for name in DATASETS if name not in file]:
-        raise ValueError(f"{path}: found no dataset {missing[0]}, expected {', '.join(DATASETS)}; take the original")
-    number, *others = file["images"].shape
-    plane = (number, *others[1:])
-    official = len(others) == 3 and others[0] == 3
-    official &= file["images"].dtype == np.uint8 and file["labels"].dtype.kind == "u"
-    if not official or any(file[name].shape != plane for name in DATASETS[1:]):
+        raise unexpected(path, f"no dataset {missing[0]}", ", ".join(DATASETS))
+    images, depths, labels = (file[name] for name in DATASETS)
+    N, *size = labels.shape
+    official = images.dtype == np.uint8 and labels.dtype.kind == "u" and depths.shape == labels.shape
+    if not official or images.shape != (N, 3, *size) or len(size) != 2:
         found = ", ".join(f"{name} {file[name].shape} {file[name].dtype}" for name in DATASETS)
-        expected = "images (N, 3, W, H) uint8, depths (N, W, H), labels (N, W, H) uint16; take the original file"
-        raise ValueError(f"{path}: found {found}, expected {expected}")
+        raise unexpected(path, found, "images (N, 3, W, H) uint8, depths (N, W, H), labels (N, W, H) uint16")
 
 
 def check_depth(where: str, depth: Tensor) -> None:
     """Raise ValueError if depth (H, W) in metres is all holes or looks like another unit."""
     valid = depth[depth > 0]
     if not len(valid):
-        raise ValueError(f"{where}: found no valid depth, expected some pixels above 0; take the original file")
+        raise unexpected(where, "no valid depth", "some pixels above 0")
     median, (low, high) = float(valid.median()), PLAUSIBLE_MEDIAN
     if not low <= median <= high:
-        expected = f"{low} to {high} m; images hold millimetres, the .mat file metres"
-        raise ValueError(f"{where}: found a median depth of {median:.4g} m, expected {expected}")
+        remedy = "images hold millimetres, the .mat file metres"
+        raise unexpected(where, f"a median depth of {median:.4g} m", f"{low} to {high} m", remedy)
 
 
 def read_split(path: Path, split: str, number: int) -> list[int]:
@@ -143,11 +138,9 @@ def read_split(path: Path, split: str, number: int) -> list[int]:
     """
     indices = sorted(int(index) - 1 for index in read_mat(path, INDICES[split]).flat)
     if not indices:
-        raise ValueError(f"{path}: found no frames in {INDICES[split]}, expected at least one; take the original file")
-    if indices[0] < 0 or indices[-1] >= number:
-        wrong = indices[0] if indices[0] < 0 else indices[-1]
-        expected = f"1 to {number}, the frames of {MAT}; take both from one release"
-        raise ValueError(f"{path}: found frame {wrong + 1} in {INDICES[split]}, expected {expected}")
+        raise unexpected(path, f"no frames in {INDICES[split]}", "at least one")
+    if wrong := [index + 1 for index in indices if not 0 <= index < number]:
+        raise unexpected(path, f"frame {wrong[0]} in {INDICES[split]}", f"1 to {number}", "take both from one release")
     return indices
 
 
@@ -164,9 +157,7 @@ def read_mapping(path: Path) -> np.ndarray:
     classes = read_mat(path, "mapClass").astype(np.int64).ravel()
     if len(classes) != NUM_RAW_CLASSES or classes.min() < 1 or classes.max() > NUM_CLASSES:
         found = f"{len(classes)} classes mapped to {classes.min()} to {classes.max()}"
-        raise ValueError(
-            f"{path}: found {found}, expected {NUM_RAW_CLASSES} to 1 to {NUM_CLASSES}; take the original file"
-        )
+        raise unexpected(path, found, f"{NUM_RAW_CLASSES} to 1 to {NUM_CLASSES}")
     return np.concatenate([[VOID], classes - 1])
 
 
@@ -196,12 +187,7 @@ def write_frames(mat: str | Path, splits: str | Path, mapping: str | Path | None
     for target, frames in sources.items():
         if target.exists():
             raise ValueError(f"{target}: is there already, expected none; remove it to write its frames again")
-        temporary = target.with_name(f".{os.getpid()}-{target.name}")
-        try:
-            _write_split(frames, temporary)
-            temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        write_whole(target, partial(_write_split, frames))
 
 
 def _write_split(frames: MatFrames, folder: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from pixelnet_edu.data import reading
+from pixelnet_edu.data.download.fetching import fetch
+from pixelnet_edu.data.photographs import PhotoDataset
+from pixelnet_edu.data.reading import check_labels, color_map, existing, read_labels, read_mat, read_names
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -22,7 +23,7 @@ VOC_CLASSES = (
 )
 
 
-class PascalVOC(Dataset):
+class PascalVOC(PhotoDataset):
     """Photographs with the object class of every pixel.
 
     Parameters
@@ -52,47 +53,39 @@ class PascalVOC(Dataset):
 
     classes = VOC_CLASSES
     num_classes = len(VOC_CLASSES)
-    palette = reading.color_map(len(VOC_CLASSES))
-    splits = ("train", "val", "trainval", "train_aug")
+    palette = color_map(len(VOC_CLASSES))
+    source, splits = "voc", ("train", "val", "trainval", "train_aug")
 
-    def __init__(self, root: str | Path, split: str = "train", download: bool = False, strict: bool = True) -> None:
-        reading.check_name("split", split, self.splits)
-        self.root, self.split = Path(root), split
-        if download:
-            reading.download_to(self.root, *(("voc", "sbd") if split == "train_aug" else ("voc",)))
-        self.folder = _folder(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py")
-        self.names, self.label_files = self._augmented() if split == "train_aug" else self._listed(split)
-        self.photos = [self.folder / "JPEGImages" / f"{name}.jpg" for name in self.names]
-        if strict:
-            reading.require(self.photos, "the photograph of each name in the list")
-            reading.require(self.label_files, "the labels of each name in the list")
+    def _download(self) -> None:
+        """Fetch what is missing, of SBD too where its labels are asked for."""
+        super()._download()
+        if self.split == "train_aug":
+            fetch("sbd", self.root)
 
-    def __len__(self) -> int:
-        return len(self.names)
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
+        """List the photographs of the split, and their label files of VOC or SBD."""
+        folder = existing(self.root / "VOCdevkit" / "VOC2012", "PASCAL VOC 2012; data_scripts/pascal_voc.py makes it")
+        labels = self._augmented(folder) if self.split == "train_aug" else _listed(folder, self.split)
+        return [folder / "JPEGImages" / f"{path.stem}.jpg" for path in labels], labels
 
-    def __getitem__(self, index: int) -> dict:
-        """Read one sample."""
-        image, path = reading.read_photo(self.photos[index]), self.label_files[index]
-        size = tuple(image.shape[-2:])
-        read = read_sbd_labels if path.suffix == ".mat" else reading.read_labels
-        return {"image": image, "labels": read(path, size, self.num_classes), "name": self.names[index]}
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+        """Read a label image of VOC, or the .mat file of SBD."""
+        read = read_sbd_labels if path.suffix == ".mat" else read_labels
+        return {"labels": read(path, size, self.num_classes)}
 
-    def _listed(self, split: str) -> tuple[list[str], list[Path]]:
-        """Return the names of one of VOC's own lists, and their label files."""
-        names = reading.read_names(self.folder / "ImageSets" / "Segmentation" / f"{split}.txt")
-        return names, [self.folder / "SegmentationClass" / f"{name}.png" for name in names]
+    def _augmented(self, folder: Path) -> list[Path]:
+        """Return the label files of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
+        sbd = existing(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py makes it")
+        names = [*read_names(sbd / "train.txt"), *read_names(sbd / "val.txt")]
+        labels = [*(sbd / "cls" / f"{name}.mat" for name in names), *_listed(folder, "train")]
+        held_out = {path.stem for path in _listed(folder, "val")}
+        return [path for name, path in sorted({path.stem: path for path in labels}.items()) if name not in held_out]
 
-    def _augmented(self) -> tuple[list[str], list[Path]]:
-        """Return the names of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
-        sbd = _folder(self.root / "benchmark_RELEASE" / "dataset", "SBD; data_scripts/sbd.py")
-        label_files = {
-            name: sbd / "cls" / f"{name}.mat"
-            for part in ("train", "val")
-            for name in reading.read_names(sbd / f"{part}.txt")
-        }
-        label_files |= dict(zip(*self._listed("train"), strict=True))
-        names = sorted(label_files.keys() - set(self._listed("val")[0]))
-        return names, [label_files[name] for name in names]
+
+def _listed(folder: Path, split: str) -> list[Path]:
+    """Return the label files of one of VOC's own lists."""
+    names = read_names(folder / "ImageSets" / "Segmentation" / f"{split}.txt")
+    return [folder / "SegmentationClass" / f"{name}.png" for name in names]
 
 
 def read_sbd_labels(path: Path, size: tuple[int, int], num_classes: int) -> Tensor:
@@ -105,12 +98,5 @@ def read_sbd_labels(path: Path, size: tuple[int, int], num_classes: int) -> Tens
     ValueError
         If it is no file of SBD, its labels have another size than the photograph, or a class is out of range.
     """
-    labels = reading.read_mat(path, "GTcls")["Segmentation"][0, 0]
-    return reading.check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)
-
-
-def _folder(folder: Path, what: str) -> Path:
-    """Return a folder; a clear error where it is missing."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected {what} or download=True makes it")
-    return folder
+    labels = read_mat(path, "GTcls")["Segmentation"][0, 0]
+    return check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)

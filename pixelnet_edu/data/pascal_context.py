@@ -10,11 +10,10 @@ Layout: ``root/VOCdevkit/VOC2010`` as in the official archive (lists ``ImageSets
 
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from pixelnet_edu import VOID
 from pixelnet_edu.data.pascal import VOC_CLASSES
-from pixelnet_edu.data.reading import check_name, color_map, download_to, read_labels, read_names, read_photo, require
+from pixelnet_edu.data.photographs import PhotoDataset
+from pixelnet_edu.data.reading import check_name, color_map, read_labels, read_names
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
 _SURROUNDINGS_59 = (
@@ -31,7 +30,7 @@ LABEL_SETS = {
 }
 
 
-class PascalContext(Dataset):
+class PascalContext(PhotoDataset):
     """Photographs with the class of every pixel, objects and surroundings.
 
     Parameters
@@ -61,35 +60,25 @@ class PascalContext(Dataset):
         If the folder, a list, a photograph or a label image is missing.
     """
 
-    splits = ("train", "val")
+    source, splits = "context", ("train", "val")
 
-    def __init__(
-        self, root: str | Path, split: str = "train", label_set: str = "59", download: bool = False, strict: bool = True
-    ) -> None:
-        check_name("split", split, self.splits)
+    def __init__(self, root: str | Path, split: str = "train", label_set: str = "59", **more: bool) -> None:
         check_name("label_set", label_set, LABEL_SETS)
-        if download:
-            download_to(root, "context")
-        self.root, self.split, self.label_set = Path(root), split, label_set
         self.classes, self.num_classes = LABEL_SETS[label_set], len(LABEL_SETS[label_set])
-        self.palette = color_map(self.num_classes)
+        self.palette, self.label_set = color_map(self.num_classes), label_set
+        super().__init__(root, split, **more)
+
+    def _find_files(self) -> tuple[list[Path], list[Path]]:
+        """List the photographs that VOC 2010 names, and their label images."""
         photographs = self.root / "VOCdevkit" / "VOC2010"
-        self.names = read_names(photographs / "ImageSets" / "Main" / f"{split}.txt")
-        self.photos = [photographs / "JPEGImages" / f"{name}.jpg" for name in self.names]
-        folder = self.root / f"{label_set.split('+')[0]}_context_labels"
-        self.label_files = [folder / f"{name}.png" for name in self.names]
-        if strict:
-            require(self.photos, "the photograph of each name in the list")
-            require(self.label_files, "the labels of each name listed; data_scripts/pascal_context.py fetches them")
+        labels = self.root / f"{self.label_set.split('+')[0]}_context_labels"
+        names = read_names(photographs / "ImageSets" / "Main" / f"{self.split}.txt")
+        photos = [photographs / "JPEGImages" / f"{name}.jpg" for name in names]
+        return photos, [labels / f"{name}.png" for name in names]
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index: int) -> dict:
-        """Read one sample."""
-        image = read_photo(self.photos[index])
-        with_background = len(_CLASSES[self.label_set.split("+")[0]]) + 1
-        labels = read_labels(self.label_files[index], tuple(image.shape[-2:]), with_background)
-        if self.num_classes < with_background:
-            labels = (labels - 1).masked_fill((labels == 0) | (labels == VOID), VOID)
-        return {"image": image, "labels": labels, "name": self.names[index]}
+    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
+        """Read a label image; without background, the classes count from 0 and it is void."""
+        if "+" in self.label_set:
+            return {"labels": read_labels(path, size, self.num_classes)}
+        labels = read_labels(path, size, self.num_classes + 1)
+        return {"labels": (labels - 1).masked_fill((labels == 0) | (labels == VOID), VOID)}

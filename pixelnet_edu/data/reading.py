@@ -7,6 +7,7 @@ Shapes: H x W pixels, K classes.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +23,18 @@ from pixelnet_edu import VOID
 
 GAP = 4  # white pixels between the tiles of a picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def unexpected(where: object, found: str, expected: str, remedy: str = "take the original file") -> ValueError:
+    """Make the error, in one line, for something that is not as it should be.
+
+    Examples
+    --------
+    >>> raise unexpected("a.png", "2 channels", "one")
+    Traceback (most recent call last):
+    ValueError: a.png: found 2 channels, expected one; take the original file
+    """
+    return ValueError(f"{where}: found {found}, expected {expected}; {remedy}")
 
 
 def read_photo(path: str | Path) -> Tensor:
@@ -49,9 +62,7 @@ def read_photo(path: str | Path) -> Tensor:
 
 def open_image(path: str | Path) -> Image.Image:
     """Open and decode an image file; one clear error for a missing or broken one."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected an image ({', '.join(SUFFIXES)})")
+    path = existing(Path(path), f"an image ({', '.join(SUFFIXES)})", "file")
     try:
         image = Image.open(path)
         image.load()
@@ -77,7 +88,7 @@ def write_picture(path: str | Path, picture: Tensor) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write(temporary)`` make a file beside the path, then give it its name: whole or not at all.
+    """Let ``write(temporary)`` make a file or a folder beside the path, then give it its name: whole or not at all.
 
     Examples
     --------
@@ -92,6 +103,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, path)
     finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # leaves a file
         temporary.unlink(missing_ok=True)
 
 
@@ -137,36 +149,38 @@ def read_labels(path: Path, size: tuple[int, int], num_classes: int, void: int =
     """
     image = open_image(path)
     if image.format == "JPEG" or len(image.getbands()) > 1:
-        expected = "one class index a pixel in a PNG (palette or grey); take the original file"
-        raise ValueError(f"{path}: found {image.format} with channels {''.join(image.getbands())}, expected {expected}")
+        found = f"{image.format} with channels {''.join(image.getbands())}"
+        raise unexpected(path, found, "one class index a pixel in a PNG (palette or grey)")
     labels = torch.from_numpy(np.array(image).astype(np.int64))
     return check_labels(path, labels, size, num_classes, void)
 
 
 def check_labels(path: Path, labels: Tensor, size: tuple[int, int], num_classes: int, void: int = VOID) -> Tensor:
     """Return labels (H, W) int64 with 255 for void, as ``read_labels`` does, from an array that is read already."""
-    if tuple(labels.shape) != tuple(size):
-        expected = f"{tuple(size)} (height, width), one class a pixel of the photograph"
-        cure = "take the original file, or resize by nearest neighbour"
-        raise ValueError(f"{path}: found labels of shape {tuple(labels.shape)}, expected {expected}; {cure}")
+    check_size(path, "labels", labels, size)
     labels = labels.masked_fill(labels == void, VOID)
     wrong = labels[(labels != VOID) & ((labels < 0) | (labels >= num_classes))]
     if len(wrong):
-        expected = f"0 to {num_classes - 1}, or {void} for void; take the original file"
-        raise ValueError(f"{path}: found class {int(wrong[0])} at {len(wrong)} pixels, expected {expected}")
+        allowed = f"0 to {num_classes - 1}, or {void} for void"
+        raise unexpected(path, f"class {int(wrong[0])} at {len(wrong)} pixels", allowed)
     return labels
+
+
+def check_size(path: Path, what: str, array: Tensor | np.ndarray, size: tuple[int, int]) -> None:
+    """Raise ValueError unless what was read beside a photograph is as large, its last axes (height, width)."""
+    if tuple(array.shape[-2:]) != size:
+        found = f"{what} of shape {tuple(array.shape)}"
+        raise unexpected(path, found, f"{size} (height, width) as the photograph has", "take both from one release")
 
 
 def read_mat(path: Path, variable: str) -> np.ndarray:
     """Read one variable of a MATLAB file (version 7 or older); one clear error for a missing or broken one."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a .mat file with the variable {variable!r}")
+    existing(path, f"a .mat file with the variable {variable!r}", "file")
     try:
         return loadmat(path, variable_names=[variable])[variable]
     except Exception as error:  # scipy raises many kinds for a damaged file
-        expected = f"a MATLAB file (version 7 or older) with the variable {variable!r}"
-        cure = f"({type(error).__name__}); take the original file"
-        raise ValueError(f"{path}: cannot be read as {expected} {cure}") from error
+        expected = f"a MATLAB file (version 7 or older) with the variable {variable!r} ({type(error).__name__})"
+        raise ValueError(f"{path}: cannot be read as {expected}; take the original file") from error
 
 
 def check_name(argument: str, value: str, known: Iterable[str]) -> None:
@@ -182,14 +196,6 @@ def check_name(argument: str, value: str, known: Iterable[str]) -> None:
         raise ValueError(f"{argument}: found {value!r}, expected one of {', '.join(names)}")
 
 
-def download_to(root: str | Path, *names: str) -> None:
-    """Fetch what is missing of some sources."""
-    from pixelnet_edu.data.download.fetching import fetch
-
-    for name in names:
-        fetch(name, root)
-
-
 def list_photos(folder: Path, expected: str) -> list[Path]:
     """List the photographs of a folder by name.
 
@@ -200,12 +206,17 @@ def list_photos(folder: Path, expected: str) -> list[Path]:
     ValueError
         If there is none in it.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected {expected}")
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    photos = sorted(path for path in existing(folder, expected).iterdir() if path.suffix.lower() in SUFFIXES)
     if not photos:
         raise ValueError(f"{folder}: found no photographs, expected {', '.join(SUFFIXES)}")
     return photos
+
+
+def existing(path: Path, expected: str, kind: str = "folder") -> Path:
+    """Return a path; raise FileNotFoundError, which says what is expected, where no "folder" or "file" is."""
+    if not (path.is_dir() if kind == "folder" else path.is_file()):
+        raise FileNotFoundError(f"{path}: no such {kind}; expected {expected}")
+    return path
 
 
 def require(paths: Iterable[Path], what: str) -> None:
@@ -236,7 +247,7 @@ def read_names(path: Path) -> list[str]:
         raise FileNotFoundError(f"{path}: missing, expected the list of a split, one name a line")
     names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
     if not names:
-        raise ValueError(f"{path}: found no names, expected at least one; take the original file")
+        raise unexpected(path, "no names", "at least one")
     return names
 
 

@@ -143,14 +143,7 @@ def _explained(workers: int) -> Iterator[None]:
         raise RuntimeError(f"workers: found a process that died, expected all {workers} to finish; {cure}") from error
 
 
-def boundary_scores(
-    soft_maps: Sequence[Tensor | np.ndarray],
-    annotations: Sequence[Tensor | np.ndarray],
-    thresholds: int = 99,
-    max_distance: float = 0.0075,
-    workers: int = 1,
-    progress: bool = False,
-) -> dict:
+def boundary_scores(soft_maps: Sequence, annotations: Sequence, progress: bool = False, **options: float) -> dict:
     """Score soft boundary maps as the BSDS500 benchmark does.
 
     Parameters
@@ -160,10 +153,10 @@ def boundary_scores(
         annotator's own map measures people against people.
     annotations : sequence of (A, H, W) Tensor or array, bool
         The boundaries that each annotator drew.
-    thresholds, max_distance, workers
-        As for `BoundaryCurve`, whose ``scores`` this returns: ``ods``, ``ois``, ``ap`` and the curve behind them.
     progress : bool
         Whether to draw a progress bar.
+    thresholds, max_distance, workers
+        As for `BoundaryCurve`, whose ``scores`` this returns: ``ods``, ``ois``, ``ap`` and the curve behind them.
 
     Raises
     ------
@@ -179,7 +172,7 @@ def boundary_scores(
     """
     if len(soft_maps) != len(annotations):
         raise ValueError(f"annotations: found {len(annotations)}, expected {len(soft_maps)}, as many as soft maps")
-    curve = BoundaryCurve(thresholds, max_distance, workers)
+    curve = BoundaryCurve(**options)
     images = zip(soft_maps, annotations, strict=True)
     for soft_map, drawn in tqdm(images, total=len(soft_maps), desc="boundaries", disable=not progress, leave=False):
         curve.update(soft_map, drawn)

@@ -38,10 +38,8 @@ class NormalErrors:
             For unequal shapes.
         """
         if predictions.shape != targets.shape or valid.shape != targets[:, 0].shape:
-            found, expected = (
-                [tuple(t.shape) for t in pair] for pair in ((predictions, valid), (targets, targets[:, 0]))
-            )
-            raise ValueError(f"predictions, valid: found shapes {found}, expected {expected}")
+            shapes = [tuple(t.shape) for t in (predictions, valid, targets, targets[:, 0])]
+            raise ValueError(f"predictions, valid: found shapes {shapes[:2]}, expected {shapes[2:]}")
         cosine = (F.normalize(predictions.double(), dim=1) * F.normalize(targets.double(), dim=1)).sum(1)
         self.degrees.append(cosine[valid.bool()].clamp(-1, 1).acos().rad2deg().float().cpu())
 

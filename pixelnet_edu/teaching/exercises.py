@@ -4,7 +4,7 @@ A wrong answer never raises, so that a notebook runs to its end before any exerc
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,10 +58,7 @@ def check(title: str, answer: Any, expected: Any, inputs: Sequence[tuple] = (), 
     """
     if callable(expected) != bool(inputs):
         raise TypeError("inputs: expected one tuple of arguments for each call if `expected` is a function, else none")
-    if inputs:
-        problem = _try_inputs(answer, expected, inputs)
-    else:
-        problem = _side(answer, expected) or _difference(answer, expected)
+    problem = _try_inputs(answer, expected, inputs) if inputs else _difference(answer, expected, secret=True)
     if _is_open(answer) or problem == _OPEN:
         print(f"{title}: your turn - {'write the function' if inputs else 'set your answer'}.")
     elif problem:
@@ -95,21 +92,11 @@ def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple])
     return None
 
 
-def _side(found: Any, expected: Any) -> str | None:
-    """Say on which side of the expected number a wrong one lies, without giving the right one away."""
-    if not (_is_real(found) and _is_real(expected)) or not _difference(found, expected):
-        return None
-    one, other = _array(found).item(), _array(expected).item()
-    return f"found {_show(one)}, which is too {'large' if one > other else 'small'}"
+def _difference(found: Any, expected: Any, secret: bool = False) -> str | None:
+    """Return what was found and what was expected, or None where they agree.
 
-
-def _is_real(value: Any) -> bool:
-    """Whether the value is a single real number, not a truth value and not NaN."""
-    return _is_numeric(value) and _array(value).ndim == 0 and _array(value).dtype.kind in "iuf" and value == value
-
-
-def _difference(found: Any, expected: Any) -> str | None:
-    """Return what was found and what was expected, or None where they agree."""
+    Of a ``secret`` number only the side is told on which a wrong one lies.
+    """
     if not (_is_numeric(found) and _is_numeric(expected)):
         return None if _same(found, expected) else f"found {_show(found)}, expected {_show(expected)}"
     one, other = _array(found), _array(expected)
@@ -121,24 +108,23 @@ def _difference(found: Any, expected: Any) -> str | None:
     if len(wrong) == 0:
         return None
     place = tuple(wrong[0].tolist())
-    where = f" at {list(place)}" if place else ""
-    return f"found {_show(one[place].item())}{where}, expected {_show(other[place].item())}"
+    where, kinds = f" at {list(place)}" if place else "", one.dtype.kind + other.dtype.kind
+    one, other = one[place].item(), other[place].item()
+    if secret and not place and set(kinds) <= set("iuf") and (one > other or one < other):
+        return f"found {_show(one)}, which is too {'large' if one > other else 'small'}"
+    return f"found {_show(one)}{where}, expected {_show(other)}"
 
 
 def _same(found: Any, expected: Any) -> bool:
     """Compare what is not an array: texts without regard to case, and containers entry by entry."""
     if isinstance(expected, str):
         return isinstance(found, str) and found.strip().lower() == expected.strip().lower()
-    if isinstance(expected, dict):
-        return isinstance(found, dict) and found.keys() == expected.keys() and _all_same(found, expected, expected)
-    if isinstance(expected, list | tuple):
-        alike = isinstance(found, list | tuple) and len(found) == len(expected)
-        return alike and _all_same(found, expected, range(len(expected)))
+    if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
+        found, expected = dict(enumerate(found)), dict(enumerate(expected))
+    if isinstance(expected, dict) and isinstance(found, dict):
+        pairs = ((found[key], expected[key]) for key in expected)
+        return found.keys() == expected.keys() and all(_difference(*pair) is None for pair in pairs)
     return type(found) is type(expected) and not _is_numeric(expected) and found == expected
-
-
-def _all_same(found: Any, expected: Any, keys: Iterable) -> bool:
-    return all(_difference(found[key], expected[key]) is None for key in keys)
 
 
 def _array(value: Any) -> np.ndarray:

@@ -17,16 +17,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from errno import EINVAL
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
-from pixelnet_edu.data.reading import check_name
-
-if TYPE_CHECKING:
-    import requests
+from pixelnet_edu.data.reading import check_name, unexpected
 
 CHUNK = 2**18  # bytes
 TIMEOUT = 30.0  # seconds without a byte
@@ -74,7 +70,10 @@ def fetch(name: str, root: str | Path, progress: bool = True) -> Path:
         _check_disk(source.title, missing, root, work / "downloads")
         for download in missing:
             _download(download, work / "downloads", progress)
-        _put_in_place(_unpack(source, missing, work), root)
+        for path, place in _unpack(source, missing, work):
+            if not _is_there(root / place):
+                (root / place).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, root / place)
     shutil.rmtree(work, ignore_errors=True)
     return root
 
@@ -89,8 +88,8 @@ def _check_disk(title: str, missing: Sequence[Download], root: Path, downloads: 
     arrived = sum(path.stat().st_size for path in downloads.glob("*"))
     needed = sum(download.size + download.unpacked for download in missing) - arrived
     if (free := free_disk(root)) < needed:
-        expected = f"{readable_size(needed)} to download and unpack {title}; make room, or choose another folder"
-        raise ValueError(f"{root}: found {readable_size(free)} of free disk, expected {expected}")
+        expected = f"{readable_size(needed)} to download and unpack {title}"
+        raise unexpected(root, f"{readable_size(free)} of free disk", expected, "make room, or choose another folder")
 
 
 def free_disk(folder: Path) -> int:
@@ -168,20 +167,14 @@ def _receive_rest(address: str, part: Path, progress: bool) -> bool:
             return _receive_rest(address, part, progress)
         if not response.ok:
             raise ConnectionError(f"HTTP status {response.status_code}")
-        return _write(response, part, start if response.status_code == 206 else 0, progress)
-
-
-def _write(response: "requests.Response", part: Path, start: int, progress: bool) -> bool:
-    """Write a response to the part from byte ``start`` on; tell whether it is whole."""
-    length = response.headers.get("Content-Length")
-    total = start + int(length) if length else None
-    name = response.url.split("/")[-1]
-    with (
-        open(part, "ab" if start else "wb") as file,
-        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name, disable=not progress) as bar,
-    ):
-        for chunk in response.raw.stream(CHUNK, decode_content=False):
-            bar.update(file.write(chunk))
+        start = start if response.status_code == 206 else 0
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        name = Path(address).name
+        bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name, disable=not progress)
+        with bar, open(part, "ab" if start else "wb") as file:
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                bar.update(file.write(chunk))
     return total is None or part.stat().st_size == total
 
 
@@ -261,9 +254,8 @@ def _checked(archive: str | Path, members: Iterable) -> Iterator:
             name, folder, plain = member.name, member.isdir(), member.isdir() or member.isfile()
         path = PurePosixPath(name)
         if not plain or path.is_absolute() or ".." in path.parts:
-            expected = "only files and folders beneath the archive's own; it is not unpacked"
-            cure = "download the file from the official address"
-            raise ValueError(f"{archive}: found the member {name!r}, expected {expected}; {cure}")
+            expected = "only files and folders beneath the archive's own"
+            raise unexpected(archive, f"the member {name!r}", expected, "it is not unpacked")
         if not path.parts and not folder:
             raise zipfile.BadZipFile("a file in it has no name")
         yield member
@@ -274,12 +266,4 @@ def _find(folder: Path, pattern: str, file: str) -> Path:
     if paths := sorted(folder.glob(pattern)):
         return paths[0]
     found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
-    raise ValueError(f"{file}: found {found} in it, expected {pattern}; take the official file")
-
-
-def _put_in_place(moves: Sequence[tuple[Path, str]], root: Path) -> None:
-    """Move finished files and folders to their places; what is there already stays."""
-    for path, place in moves:
-        if not _is_there(root / place):
-            (root / place).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, root / place)
+    raise unexpected(file, f"{found} in it", pattern)

@@ -90,10 +90,9 @@ def readable_size(size: float) -> str:
 
 def _nyu_frames(downloads: Path, unpacked: Path) -> None:
     """Write the frames of NYU Depth v2 as pictures."""
-    from pixelnet_edu.data.nyud_frames import write_frames
+    from pixelnet_edu.data.nyud_frames import MAPPING, MAT, SPLITS, write_frames
 
-    names = ("nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat")
-    write_frames(*(downloads / name for name in names), unpacked)
+    write_frames(downloads / MAT, downloads / SPLITS, downloads / MAPPING, unpacked)
 
 
 PREPARE = {"nyud": _nyu_frames}

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pixelnet_edu.data.reading import write_whole
+from pixelnet_edu.data.reading import unexpected, write_whole
 from pixelnet_edu.data.rooms.layouts import CLASSES, RoomLayout, random_layout
 from pixelnet_edu.data.rooms.render import render
 
@@ -142,8 +142,7 @@ class RoomScenes(Dataset):
         try:
             self.cache_path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            where = f"cache_dir: found {self.cache_dir}"
-            raise ValueError(f"{where}, expected a folder ({error.strerror}); name another") from None
+            raise unexpected("cache_dir", str(self.cache_dir), f"a folder ({error.strerror})", "name another") from None
         if self._read_cache() is None:
             write_whole(self.cache_path, self._write_records)
         return self._read_cache()
@@ -221,6 +220,6 @@ def _checked_device(device: str | torch.device) -> torch.device:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device: found {device!r}, expected one that works here ({reason}); give 'cpu'") from None
+        expected = f"one that works here ({str(error).splitlines()[0]})"
+        raise unexpected("device", repr(device), expected, "give 'cpu'") from None
     return torch.device(device)

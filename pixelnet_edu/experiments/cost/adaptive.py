@@ -46,20 +46,16 @@ class CamVidRun(NamedTuple):
 def rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on rooms, with the recorded network of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    return compare(f"rooms, {task}", net, problem, _unseen(recipe.size, plan.scenes), plan)
+    return compare(f"rooms, {task}", net, problem, list(RoomScenes(recipe.size, plan.scenes, seed=1)), plan)
 
 
 def rich_rooms(task: str, plan: Plan) -> list[dict]:
     """Compare on larger rooms, with a predictor of the paper's size on the recorded backbone of a task."""
     recipe, _, net, problem = load_run(recorded(f"rooms-{task}"))
-    size = plan.rich.size
+    size, number = plan.rich.size, plan.rich.scenes
     net = enrich(net, problem, vary(recipe, size=size), list(RoomScenes(size, RICH_SCENES, seed=0)), plan.rich)
-    return compare(f"large rooms, rich predictor, {task}", net, problem, _unseen(size, plan.rich.scenes), plan)
-
-
-def _unseen(size: tuple[int, int], number: int) -> list[dict]:
-    """Render rooms that no recorded network was trained on."""
-    return list(RoomScenes(size, number, seed=1))
+    samples = list(RoomScenes(size, number, seed=1))
+    return compare(f"large rooms, rich predictor, {task}", net, problem, samples, plan)
 
 
 def enrich(net: PixelNet, problem: Task, recipe: recipes.Recipe, dataset: SampleSet, rich: Rich) -> PixelNet:

@@ -1,7 +1,5 @@
 """How our side grows with points, with the size of images and with their number: seconds and peak memory."""
 
-from dataclasses import replace
-
 from pixelnet_edu.experiments.cost import workloads
 from pixelnet_edu.experiments.cost.memory import available_bytes, measure
 from pixelnet_edu.experiments.cost.plans import Curve
@@ -48,7 +46,7 @@ def workload_at(curve: Curve, value: int) -> Workload:
     >>> workload_at(Curve("step", "side", (32,), Workload("tiny", (8, 8), 1, 5)), 32)
     Workload(network='tiny', size=(32, 32), images=1, points=5)
     """
-    return replace(curve.start, **({"size": (value, value)} if curve.axis == "side" else {curve.axis: value}))
+    return curve.start._replace(**({"size": (value, value)} if curve.axis == "side" else {curve.axis: value}))
 
 
 def _reason(curve: Curve, measured: list[dict], value: int, seconds: float) -> str | None:

@@ -49,9 +49,7 @@ def in_fresh_process(function: Callable[[], object]) -> object:
         try:
             return pool.submit(function).result()
         except BrokenProcessPool as error:
-            raise ChildProcessError(
-                "bench: the system ended a measuring process; memory was short, most likely"
-            ) from error
+            raise ChildProcessError("bench: the system ended a measuring process, likely short of memory") from error
 
 
 def _measure(operation: Callable[[Setup], None], workload: Workload, seconds: float) -> dict:

@@ -4,7 +4,6 @@ Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -98,7 +97,7 @@ def limit(backbone: float, product: float, side: int, head_macs: int) -> float:
 
 def few_pixels(plan: Plan) -> list[dict]:
     """Take a step on a few pixels of one image, against all its pixels: time, and memory beyond the backbone's."""
-    few, pixels = replace(plan.step, images=1), plan.step.size[0] * plan.step.size[1]
+    few, pixels = plan.step._replace(images=1), plan.step.size[0] * plan.step.size[1]
     setup = build(few, training=True)
     times = _in_turn(setup, plan.seconds, ours=workloads.step, peer=workloads.chunked_step)
     about = {"network": NETWORKS[few.network], "points": few.points, "pixels": pixels}
@@ -117,7 +116,7 @@ def few_pixels(plan: Plan) -> list[dict]:
 
 def dense_prediction(plan: Plan) -> list[dict]:
     """Predict every pixel of one image, against resizing every level: time, memory beyond the backbone's, equality."""
-    one = replace(plan.step, images=1)
+    one = plan.step._replace(images=1)
     setup = build(one, training=False)
     times = _in_turn(setup, plan.seconds, ours=workloads.predict, peer=workloads.full_size_predict)
     ours, peer = setup.net.predict(setup.images), workloads.plain_predict(setup.net, setup.images)

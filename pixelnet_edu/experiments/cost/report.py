@@ -15,6 +15,7 @@ RATIOS = {
     "added": lambda ours, peer: ours - peer,
 }
 COLUMNS = ("name", "ours", "peer", "ratio", "goal", "reached")
+Side = dict | None  # its median, iqr and runs; None where it could not be measured
 
 
 def once(value: float) -> dict:
@@ -22,9 +23,7 @@ def once(value: float) -> dict:
     return {"median": value, "iqr": None, "runs": 1}
 
 
-def row(
-    name: str, kind: str, unit: str, ours: dict | None, peer: dict | None, goal: float | None = None, **notes
-) -> dict:
+def row(name: str, kind: str, unit: str, ours: Side, peer: Side, goal: float | None = None, **notes) -> dict:
     """Compare two sides.
 
     Parameters
@@ -87,7 +86,7 @@ def cells_of(r: dict) -> tuple[str, ...]:
     return r["name"], _quantity(r["ours"], r["unit"]), _quantity(r["peer"], r["unit"]), ratio, goal, reached
 
 
-def _quantity(side: dict | None, unit: str) -> str:
+def _quantity(side: Side, unit: str) -> str:
     """Print a number with a unit of a handy size."""
     if side is None:
         return "-"

@@ -7,8 +7,8 @@ Shapes: B images, N points an image, K outputs, H x W pixels.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,8 +29,7 @@ NETWORKS = {
 }
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(NamedTuple):
     """The size of what is computed.
 
     Parameters
@@ -49,8 +48,7 @@ class Workload:
     points: int
 
 
-@dataclass
-class Setup:
+class Setup(NamedTuple):
     """A workload that is ready to run: everything on one device, gradients and momentum in place."""
 
     net: PixelNet

@@ -43,9 +43,7 @@ class SampleExplorer(PictureExplorer):
 
     _esm, _css = source("sample_explorer.js"), source("sample_explorer.css")
 
-    def __init__(
-        self, labels: Pixels, names: Sequence[str], palette: Iterable, counts: Sequence[int] = (10, 5, 2)
-    ) -> None:
+    def __init__(self, labels: Pixels, names: Sequence, palette: Iterable, counts: Sequence[int] = (10, 5, 2)) -> None:
         array = to_array(labels, "labels", (None, None))
         names = class_names(names, "names")
         encoded = index_bytes(array, "labels", len(names))

@@ -56,10 +56,17 @@ class BSDS500(PhotoDataset):
 
     source = "bsds500"
 
-    def __init__(self, root: str | Path, split: str = "train", consensus: str = "agreed", **more: bool) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        consensus: str = "agreed",
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
         check_name("consensus", consensus, CONSENSUS)
         self.consensus = consensus
-        super().__init__(root, split, **more)
+        super().__init__(root, split, download, strict)
 
     def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs of the split's folder, and their boundaries."""

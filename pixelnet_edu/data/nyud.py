@@ -82,9 +82,16 @@ class NYUDepthV2(PhotoDataset):
     palette = (palette * 255).round().to(torch.uint8)
     source, splits = "nyud", ("train", "test")
 
-    def __init__(self, root: str | Path, split: str = "train", normals: str | Path | None = None, **more: bool) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        normals: str | Path | None = None,
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
         self.normals = normals
-        super().__init__(root, split, **more)
+        super().__init__(root, split, download, strict)
 
     def _download(self) -> None:
         """Fetch what is missing, nothing where the official file is."""

@@ -62,11 +62,18 @@ class PascalContext(PhotoDataset):
 
     source, splits = "context", ("train", "val")
 
-    def __init__(self, root: str | Path, split: str = "train", label_set: str = "59", **more: bool) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        label_set: str = "59",
+        download: bool = False,
+        strict: bool = True,
+    ) -> None:
         check_name("label_set", label_set, LABEL_SETS)
         self.classes, self.num_classes = LABEL_SETS[label_set], len(LABEL_SETS[label_set])
         self.palette, self.label_set = color_map(self.num_classes), label_set
-        super().__init__(root, split, **more)
+        super().__init__(root, split, download, strict)
 
     def _find_files(self) -> tuple[list[Path], list[Path]]:
         """List the photographs that VOC 2010 names, and their label images."""

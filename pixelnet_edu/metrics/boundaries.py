@@ -143,7 +143,14 @@ def _explained(workers: int) -> Iterator[None]:
         raise RuntimeError(f"workers: found a process that died, expected all {workers} to finish; {cure}") from error
 
 
-def boundary_scores(soft_maps: Sequence, annotations: Sequence, progress: bool = False, **options: float) -> dict:
+def boundary_scores(
+    soft_maps: Sequence[Tensor | np.ndarray],
+    annotations: Sequence[Tensor | np.ndarray],
+    thresholds: int = 99,
+    max_distance: float = 0.0075,
+    workers: int = 1,
+    progress: bool = False,
+) -> dict:
     """Score soft boundary maps as the BSDS500 benchmark does.
 
     Parameters
@@ -153,10 +160,10 @@ def boundary_scores(soft_maps: Sequence, annotations: Sequence, progress: bool =
         annotator's own map measures people against people.
     annotations : sequence of (A, H, W) Tensor or array, bool
         The boundaries that each annotator drew.
-    progress : bool
-        Whether to draw a progress bar.
     thresholds, max_distance, workers
         As for `BoundaryCurve`, whose ``scores`` this returns: ``ods``, ``ois``, ``ap`` and the curve behind them.
+    progress : bool
+        Whether to draw a progress bar.
 
     Raises
     ------
@@ -172,7 +179,7 @@ def boundary_scores(soft_maps: Sequence, annotations: Sequence, progress: bool =
     """
     if len(soft_maps) != len(annotations):
         raise ValueError(f"annotations: found {len(annotations)}, expected {len(soft_maps)}, as many as soft maps")
-    curve = BoundaryCurve(**options)
+    curve = BoundaryCurve(thresholds, max_distance, workers)
     images = zip(soft_maps, annotations, strict=True)
     for soft_map, drawn in tqdm(images, total=len(soft_maps), desc="boundaries", disable=not progress, leave=False):
         curve.update(soft_map, drawn)

@@ -31,7 +31,7 @@ ARCHIVES = [name for name in SCRIPTS if name != "nyud"]
 @pytest.fixture(scope="session")
 def packs(tmp_path_factory) -> dict[str, dict[str, bytes]]:
     """Return the files of every source, packed once."""
-    return {name: pack(name, tmp_path_factory.mktemp(name)) for name in SOURCES if name != "hed"}
+    return {name: pack(name, tmp_path_factory.mktemp(name)) for name in SOURCES if SOURCES[name].splits}
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from pixelnet_edu import (
     EdgeDetection,
@@ -35,12 +34,6 @@ from pixelnet_edu.training.step import draw_points, mean_loss_backward
 SCENES = [RoomScenes(size=32, num_scenes=2, seed=3)[k] for k in range(2)]
 IMAGES = torch.stack([scene["image"] for scene in SCENES])
 TASKS = (SemanticSegmentation(RoomScenes.classes, RoomScenes.palette), SurfaceNormals(), EdgeDetection())
-
-
-@pytest.fixture(autouse=True)
-def full_precision():
-    """Forget the precision that a run of an earlier test chose for this process."""
-    AcceleratorState._reset_state()
 
 
 def net(outputs):

@@ -12,8 +12,8 @@ Shapes: n objects of a kind; 11 numbers of geometry and 16 of material an object
 import math
 from collections.abc import Sequence
 from colorsys import hsv_to_rgb
+from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,8 @@ FACE_CLASSES = (WALL, CEILING, WALL, WALL, WALL, FLOOR, WALL)
 Colour = tuple[float, float]  # hue and saturation
 
 
-class RoomLayout(NamedTuple):
+@dataclass(frozen=True)
+class RoomLayout:
     """One room in numbers, float32 arrays; a table has a row for each object: its geometry, then its material.
 
     Parameters

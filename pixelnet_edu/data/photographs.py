@@ -5,7 +5,6 @@ Shapes: H x W pixels.
 
 from pathlib import Path
 
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from pixelnet_edu.data.download.fetching import fetch
@@ -14,6 +13,9 @@ from pixelnet_edu.data.reading import check_name, read_photo, require
 
 class PhotoDataset(Dataset):
     """Photographs, each with a file of targets; a loader says where the files are and how the targets are read.
+
+    Its ``_find_files()`` lists the photographs of the split, and for each the file of its targets, whether they exist
+    or not; its ``_read_targets(path, size)`` reads the targets of a photograph of (height, width), by name.
 
     Parameters
     ----------
@@ -64,11 +66,3 @@ class PhotoDataset(Dataset):
         if strict:
             require(self.photos, "the photograph of each name in the list")
             require(self.label_files, "the labels of each photograph; data_scripts or download=True fetch them")
-
-    def _find_files(self) -> tuple[list[Path], list[Path]]:
-        """List the photographs of the split, and for each the file of its targets, whether they exist or not."""
-        raise NotImplementedError
-
-    def _read_targets(self, path: Path, size: tuple[int, int]) -> dict[str, Tensor]:
-        """Read the targets of a photograph of (height, width)."""
-        raise NotImplementedError

@@ -167,12 +167,6 @@ _PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data se
     "bsds500": (1500, 0.05, {"size": (160, 160), "test_images": 20, "fine": 16}),
 }
 _PHOTOGRAPHS_OTHERS = (1500, 0.01, {"size": (128, 160)})
-_SCRATCH_RATES: dict[str, float] = {}
-
-
-def scratch_rate(recipe: Recipe) -> float:
-    """Return the learning rate of the photographs' recipe for random weights."""
-    return _SCRATCH_RATES.get(recipe.data, 0.1)
 
 
 def _photographs(task: str, data: str, weights: str) -> Recipe:

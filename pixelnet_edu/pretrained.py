@@ -25,6 +25,7 @@ from pixelnet_edu.model.backbones import IMAGENET_MEAN, IMAGENET_STD, read_weigh
 from pixelnet_edu.model.geometry import Level
 
 LITE0 = "efficientnet-lite0"  # its weights come from a package of their own
+LITE0_NAME = "tf_efficientnet_lite0"  # timm's
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 CANVAS = 224  # a multiple of every common stride, 14 and 32 among them
 
@@ -123,7 +124,7 @@ class TimmBackbone(LibraryBackbone):
         config = body.default_cfg if hasattr(body, "default_cfg") else body.model.default_cfg
         super().__init__(body, about.channels(), about.module_name(), config["mean"], config["std"], fine)
         if weights:
-            _load(body, LITE0 if name == f"tf_{LITE0.replace('-', '_')}" else f"timm:{name}", weights)
+            _load(body, LITE0 if name == LITE0_NAME else f"timm:{name}", weights)
 
 
 class TorchvisionBackbone(LibraryBackbone):
@@ -216,9 +217,9 @@ def convert_lite0(path: Path) -> dict[str, Tensor]:
     if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != LITE0_SHA256:
         raise ValueError(f"{path}: found sha256 {found}, expected {LITE0_SHA256}; install its package again")
     tensors = _trained(torch.load(path, weights_only=True, map_location="cpu"))
-    own = _trained(timm.create_model("tf_efficientnet_lite0").state_dict())
+    own = _trained(timm.create_model(LITE0_NAME).state_dict())
     if [t.shape for t in tensors.values()] != [t.shape for t in own.values()]:
-        raise ValueError(f"{path}: found other shapes than those of timm's tf_efficientnet_lite0; update timm")
+        raise ValueError(f"{path}: found other shapes than those of timm's {LITE0_NAME}; update timm")
     return {name: tensor.contiguous() for name, tensor in zip(own, tensors.values(), strict=True)}
 
 

@@ -258,6 +258,12 @@ def test_paper_recipe_is_the_papers():
     assert (recipe.hidden, recipe.dropout, recipe.sampler) == ((4096, 4096), 0.5, "uniform")
 
 
+def test_the_narrow_network_begins_with_no_weights_in_any_preset():
+    assert recipes.preset("segmentation", "voc", "photographs", backbone="small-vgg").weights == "none"
+    assert recipes.preset("segmentation", "voc", "photographs", backbone="resnet18").weights == "imagenet"
+    assert recipes.preset("segmentation", "voc", "laptop", backbone="resnet18").weights == "none"
+
+
 def test_pictures_of_standing_and_lying_photographs_are_tiled():
     """White fills what a smaller picture leaves, and nothing is cut."""
     lying, standing = torch.zeros(3, 2, 5), torch.full((3, 4, 3), 0.5)

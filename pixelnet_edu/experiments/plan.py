@@ -98,11 +98,8 @@ def plan_runs(
         raise ValueError(f"seeds: found {','.join(map(str, seeds))}, expected whole numbers from 0, each once")
     own = preset(base.task, base.data, base.name)
     others = [v for v, usual in ((base.backbone, own.backbone), (base.weights, own.weights)) if v != usual]
-    folder = (
-        records
-        / chosen.name
-        / "-".join([base.task, base.data, base.name, *others, *(["tuning"] if base.held_out else [])])
-    )
+    setting = [base.task, base.data, base.name, *others, *(["tuning"] if base.held_out else [])]
+    folder = records / chosen.name / "-".join(setting)
     return [Run(chosen.name, arm.name, vary(arm.recipe, seed=seed), folder, root) for seed in seeds for arm in arms]
 
 

@@ -116,8 +116,8 @@ def preset(
 ) -> Recipe:
     """Choose the recipe for a task and a data set.
 
-    ``weights``, ``backbone`` and ``steps`` are the preset's own unless they are given; a backbone without weights has
-    "none".
+    ``weights``, ``backbone`` and ``steps`` are the preset's own unless they are given; the narrow network, which has no
+    pretrained weights, begins with "none".
 
     Raises
     ------
@@ -131,11 +131,11 @@ def preset(
     >>> preset("segmentation", "voc-aug", "paper").weights, preset("segmentation", "voc-aug", "paper", "none").weights
     ('imagenet', 'none')
     """
-    weights = weights or ("none" if name == "laptop" else "imagenet")
     backbone = backbone or BACKBONES.get(name, "")
+    weights = weights or ("none" if name == "laptop" or backbone == "small-vgg" else "imagenet")
     _check_names(task, data, name, weights, backbone)
-    recipe = {"laptop": _laptop, "photographs": _photographs, "paper": _paper}[name](task, data, weights)
-    recipe = replace(recipe, weights=weights, backbone=backbone)
+    recipe = {"laptop": _laptop, "photographs": _photographs, "paper": _paper}[name](task, data)
+    recipe = replace(recipe, weights=weights, backbone=backbone, context=name == "paper" and weights == "imagenet")
     changes = {"seed": seed} | ({"steps": steps} if steps else {})
     return replace(recipe, training=replace(recipe.training, **changes))
 
@@ -156,9 +156,9 @@ def _check_names(task: str, data: str, name: str, weights: str, backbone: str) -
         raise ValueError(f"weights: found {weights!r} with {backbone}, expected {' or '.join(known)}; choose another")
 
 
-def _paper(task: str, data: str, weights: str) -> Recipe:
+def _paper(task: str, data: str) -> Recipe:
     """The paper's recipe."""
-    return Recipe(task, data, "paper", weights, context=weights == "imagenet")
+    return Recipe(task, data, "paper")
 
 
 _PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data set
@@ -169,7 +169,7 @@ _PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data se
 _PHOTOGRAPHS_OTHERS = (1500, 0.01, {"size": (128, 160)})
 
 
-def _photographs(task: str, data: str, weights: str) -> Recipe:
+def _photographs(task: str, data: str) -> Recipe:
     """A recipe for photographs on two cores: that of the laptop with another backbone, steps and learning rate."""
     steps, rate, choice = _PHOTOGRAPHS.get(data, _PHOTOGRAPHS_OTHERS)
     recipe = _two_cores(task, data, "photographs", steps, rate, choice)
@@ -187,7 +187,7 @@ _LAPTOP = {  # steps, learning rate, and what else a recipe for two cores choose
 _LAPTOP_OTHERS = (3000, 0.2, {"size": (128, 128)})
 
 
-def _laptop(task: str, data: str, weights: str) -> Recipe:
+def _laptop(task: str, data: str) -> Recipe:
     """A recipe for two cores, from scratch."""
     steps, rate, choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
     return _two_cores(task, data, "laptop", steps, rate, choice)

@@ -18,7 +18,7 @@ from pixelnet_edu.experiments.cost.report import table
 from pixelnet_edu.experiments.cost.run import check_writable, run_bench
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, EdgeDetection, Task, target_of
-from pixelnet_edu.training import recipes, runs
+from pixelnet_edu.training import presets, recipes, runs
 from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.evaluation import evaluate as score
 from pixelnet_edu.training.runs import keep_freed_memory, provenance
@@ -67,7 +67,7 @@ def train(
         torchrun --nproc-per-node 2 -m pixelnet_edu.cli train --task segmentation --data rooms
     """
     out = out or Path("runs") / f"{task}-{data}-{preset}"
-    recipe = recipes.preset(task, data, preset, weights, steps, seed, backbone)
+    recipe = presets.preset(task, data, preset, weights, steps, seed, backbone)
     if resume:
         recipe, stored = runs.read_config(out)
         root = root or stored
@@ -167,7 +167,7 @@ def check(
 def _evaluate_reference(reference: str, data: str, root: Path | None, split: str, suffix: str) -> None:
     """Score HED or people on boundaries and write what was found."""
     folder = Path("runs") / f"edges-{data}-{reference}"
-    dataset = recipes.build_data(recipes.preset("edges", data, "paper"), root, split)
+    dataset = recipes.build_data(presets.preset("edges", data, "paper"), root, split)
     target_of(dataset[0], EdgeDetection())
     model = hed() if reference == "hed" else None
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,6 @@
 """Backbones of timm and torchvision: any of their networks, with the places of its cells measured.
 
-Where the centre of a cell lies is a matter of paddings, kernels and pools, and no library says it: the first cell of a
-level of stride 8 is centred on pixel 0 in torchvision's ResNet, on 3.5 in ConvNeXt, and on 7 in a network that pads as
-TensorFlow does, and there only on images of even size. So images are padded to a multiple of the coarsest stride, and
-what a cell sees is measured once: the gradient of a cell of a copy whose kernels keep only their middle.
+Images are padded to a multiple of the coarsest stride; where the cells lie is measured once (`model.places`).
 
 Shapes: B images, H x W pixels; level l has C_l channels and ceil(H / stride_l) x ceil(W / stride_l) cells, or a few
 more, which lie in the padding.
@@ -23,11 +20,11 @@ from torch import Tensor, nn
 from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.model.backbones import IMAGENET_MEAN, IMAGENET_STD, read_weights, weights_file
 from pixelnet_edu.model.geometry import Level
+from pixelnet_edu.model.places import CANVAS, measure_places
 
 LITE0 = "efficientnet-lite0"  # its weights come from a package of their own
 LITE0_NAME = "tf_efficientnet_lite0"  # timm's
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-CANVAS = 224  # a multiple of every common stride, 14 and 32 among them
 
 
 class LibraryBackbone(nn.Module):
@@ -44,6 +41,16 @@ class LibraryBackbone(nn.Module):
     fine : int
         Channels of a level of stride 1, two 3x3 convolutions trained from scratch, that goes before the others; 0 for
         none. The finest level of most networks has stride 2 or 4, which is coarse for boundaries.
+    zoom : int
+        Images are enlarged so many times before the network sees them, as they should be where they show things smaller
+        than the photographs that it learned from; strides and offsets stay in pixels of the image that is given.
+    frozen : bool
+        Whether the network stays as it is, the statistics of its batch norms too, while the rest is trained.
+
+    Raises
+    ------
+    ValueError
+        If a stride of the network is no multiple of ``zoom``.
     """
 
     mean: Tensor
@@ -57,14 +64,25 @@ class LibraryBackbone(nn.Module):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         fine: int = 0,
+        zoom: int = 1,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         self.body, self.channels, self.fine = body, tuple(channels), _fine_level(fine) if fine else None
-        measured = [Level(c, *place, name) for c, place, name in zip(channels, self._places(), names, strict=True)]
+        self.zoom, self.frozen = zoom, frozen
+        places = [_zoomed(*place, zoom) for place in measure_places(body, self._maps)]
+        measured = [Level(c, *place, name) for c, place, name in zip(channels, places, names, strict=True)]
         self.levels = (*([Level(fine, 1, 0.0, "fine")] if fine else []), *measured)
         self.hypercolumn_channels = sum(level.channels for level in self.levels)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+        self.body.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> "LibraryBackbone":
+        """Set the mode; a frozen network stays in that of evaluation."""
+        super().train(mode)
+        self.body.train(mode and not self.frozen)
+        return self
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the features of each level, (B, C_l, h_l, w_l), for images (B, 3, H, W) in [0, 1]; else ValueError."""
@@ -73,24 +91,15 @@ class LibraryBackbone(nn.Module):
         stride, (H, W) = self.levels[-1].stride, images.shape[-2:]
         images = (images - self.mean) / self.std
         padded = F.pad(images, (0, -W % stride, 0, -H % stride), mode="replicate")
-        return [*([self.fine(images)] if self.fine else []), *self._maps(padded)]
+        if self.zoom > 1:
+            padded = F.interpolate(padded, scale_factor=self.zoom, mode="bilinear")
+        return [*([self.fine(images)] if self.fine else []), *self._maps(padded, self.body)]
 
-    def _maps(self, images: Tensor, body: nn.Module | None = None) -> list[Tensor]:
+    def _maps(self, images: Tensor, body: nn.Module) -> list[Tensor]:
         """Return the maps of the network, or of a copy of it, for normalised images; channels first."""
-        maps = (body or self.body)(images)
+        maps = body(images)
         maps = maps.values() if isinstance(maps, Mapping) else maps
         return [f if f.shape[1] == c else f.permute(0, 3, 1, 2) for f, c in zip(maps, self.channels, strict=True)]
-
-    def _places(self) -> list[tuple[int, float]]:
-        """Measure stride and offset of each map: what a cell, and the cell diagonally after it, see of an image.
-
-        On an image of one colour, through kernels of which only the middle is left, a cell has a gradient at the few
-        pixels around its centre, and next to none elsewhere, whatever the weights.
-        """
-        with torch.device("cpu"):
-            body, generator = _narrowed(self.body), torch.Generator().manual_seed(0)
-            images = torch.randn(4, 3, 1, 1, generator=generator).repeat(1, 1, CANVAS, CANVAS).requires_grad_()
-            return [_place(f, images, generator) for f in self._maps(images, body)]
 
 
 class TimmBackbone(LibraryBackbone):
@@ -104,8 +113,8 @@ class TimmBackbone(LibraryBackbone):
         None: random, as timm initialises. "imagenet": as fetched by ``data_scripts/weights.py``, or for
         EfficientNet-Lite0 as installed beside timm by this package's extra "backbones". Nothing is downloaded here;
         FileNotFoundError says the command where they are missing.
-    fine : int
-        As :class:`LibraryBackbone` has it.
+    fine, zoom, frozen
+        As :class:`LibraryBackbone` has them.
 
     Raises
     ------
@@ -118,11 +127,14 @@ class TimmBackbone(LibraryBackbone):
     [(2, 1.0), (4, 3.0), (8, 7.0), (16, 15.0), (32, 31.0)]
     """
 
-    def __init__(self, name: str, weights: str | None = None, fine: int = 0) -> None:
+    def __init__(
+        self, name: str, weights: str | None = None, fine: int = 0, zoom: int = 1, frozen: bool = False
+    ) -> None:
         body = _timm_body(name)
         about = body.feature_info  # pyright: ignore[reportAttributeAccessIssue] timm sets it
         config = body.default_cfg if hasattr(body, "default_cfg") else body.model.default_cfg
-        super().__init__(body, about.channels(), about.module_name(), config["mean"], config["std"], fine)
+        normal = (config["mean"], config["std"])
+        super().__init__(body, about.channels(), about.module_name(), *normal, fine, zoom, frozen)
         if weights:
             _load(body, LITE0 if name == LITE0_NAME else f"timm:{name}", weights)
 
@@ -136,7 +148,7 @@ class TorchvisionBackbone(LibraryBackbone):
         As torchvision has it, such as ``"resnet18"``.
     layers : sequence of str
         Which layers are read, finest first, by the names that ``get_graph_node_names`` lists.
-    weights, fine
+    weights, fine, zoom, frozen
         As :class:`TimmBackbone` has them; ImageNet's mean and deviation are expected.
 
     Examples
@@ -146,7 +158,15 @@ class TorchvisionBackbone(LibraryBackbone):
     [(2, 0.0), (4, 0.0), (8, 0.0), (16, 0.0), (32, 0.0)]
     """
 
-    def __init__(self, name: str, layers: Sequence[str], weights: str | None = None, fine: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        layers: Sequence[str],
+        weights: str | None = None,
+        fine: int = 0,
+        zoom: int = 1,
+        frozen: bool = False,
+    ) -> None:
         from torchvision.models import get_model
         from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -155,7 +175,15 @@ class TorchvisionBackbone(LibraryBackbone):
         if weights:
             _load(network, f"torchvision:{name}", weights)
         body = create_feature_extractor(network.eval(), {layer: layer for layer in layers}).train()
-        super().__init__(body, _channels_of(body), layers, fine=fine)
+        super().__init__(body, _channels_of(body), layers, fine=fine, zoom=zoom, frozen=frozen)
+
+
+def _zoomed(stride: int, offset: float, zoom: int) -> tuple[int, float]:
+    """Return a place in pixels of an image of which the network sees an enlarged one: pixel x is centred on
+    ``zoom * x + (zoom - 1) / 2`` there."""
+    if stride % zoom:
+        raise ValueError(f"zoom: found {zoom} with a level of stride {stride}, expected a divisor of it; lower it")
+    return stride // zoom, (offset - (zoom - 1) / 2) / zoom
 
 
 def _timm_body(name: str) -> nn.Module:
@@ -233,38 +261,3 @@ def _fine_level(width: int) -> nn.Sequential:
     """Build two 3x3 convolutions on the image itself."""
     convs = [nn.Conv2d(inputs, width, 3, padding=1, bias=False) for inputs in (3, width)]
     return nn.Sequential(*(layer for conv in convs for layer in (conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True))))
-
-
-@torch.no_grad()
-def _narrowed(body: nn.Module) -> nn.Module:
-    """Copy a network, its kernels reduced to their middle, of equal weights, its maxima replaced by means."""
-    body = copy.deepcopy(body).eval()
-    for name, module in list(body.named_modules()):
-        if isinstance(module, nn.Conv2d):
-            _keep_the_middle(module.weight)
-        elif type(module) is nn.MaxPool2d:
-            mean = nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
-            parent, _, child = name.rpartition(".")
-            setattr(body.get_submodule(parent), child, mean)
-    return body
-
-
-def _keep_the_middle(kernels: Tensor) -> None:
-    """Zero all of a kernel (..., k, k) but its middle, one tap of an odd side and two of an even one; in place."""
-    for dim in (-2, -1):
-        side = kernels.shape[dim]
-        middle = torch.zeros(side)
-        middle[(side - 1) // 2 : side // 2 + 1] = 1
-        middle *= (side / middle.sum()) ** 0.5  # what comes out stays of one size
-        kernels.copy_(kernels.narrow(dim, (side - 1) // 2, 1) * middle.view([side, 1] if dim == -2 else [side]))
-
-
-def _place(feature: Tensor, images: Tensor, generator: torch.Generator) -> tuple[int, float]:
-    """Return stride and offset of a map: a cell in its middle, one column further than rows, is seen where it lies."""
-    row, column = feature.shape[2] // 2 - 1, feature.shape[3] // 2
-    mixture = torch.randn(feature.shape[:2], generator=generator, dtype=feature.dtype)
-    (gradient,) = torch.autograd.grad((feature[:, :, row, column] * mixture).sum(), images, retain_graph=True)
-    energy = (gradient / gradient.abs().max()).square().sum((0, 1))
-    y, x = (energy > energy.max() / 300).nonzero().double().mean(0).tolist()
-    stride = round((x - y) / (column - row))
-    return stride, round((y - stride * row) + (x - stride * column)) / 2

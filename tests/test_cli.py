@@ -19,7 +19,7 @@ from pixelnet_edu import cli
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.reading import GAP, read_photo, tile
 from pixelnet_edu.tasks import TASKS
-from pixelnet_edu.training import recipes, runs
+from pixelnet_edu.training import presets, recipes, runs
 
 
 def pixelnet(*arguments, monkeypatch):
@@ -228,14 +228,14 @@ def test_a_laptop_trains_in_bf16_only_where_its_processor_has_it(has_bf16, has_a
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
-    assert recipes.preset("segmentation", "rooms", "laptop").training.precision == precision
+    assert presets.preset("segmentation", "rooms", "laptop").training.precision == precision
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("data", CATALOG)
 @pytest.mark.parametrize("name", recipes.PRESETS)
 def test_every_recipe_builds(task, data, name):
-    recipe = recipes.preset(task, data, name, seed=3)
+    recipe = presets.preset(task, data, name, seed=3)
     if task == "segmentation" and data == "bsds500":
         with pytest.raises(ValueError, match="task: found 'segmentation' with bsds500, which has no classes"):
             recipes.build_task(recipe)
@@ -250,7 +250,7 @@ def test_every_recipe_builds(task, data, name):
 
 
 def test_paper_recipe_is_the_papers():
-    recipe = recipes.preset("segmentation", "voc-aug", "paper")
+    recipe = presets.preset("segmentation", "voc-aug", "paper")
     training = recipe.training
     assert (recipe.backbone, recipe.weights, recipe.context) == ("vgg16", "imagenet", True)
     assert (training.images_per_step, training.points_per_image, recipe.size) == (5, 2000, (224, 224))
@@ -259,9 +259,9 @@ def test_paper_recipe_is_the_papers():
 
 
 def test_the_narrow_network_begins_with_no_weights_in_any_preset():
-    assert recipes.preset("segmentation", "voc", "photographs", backbone="small-vgg").weights == "none"
-    assert recipes.preset("segmentation", "voc", "photographs", backbone="resnet18").weights == "imagenet"
-    assert recipes.preset("segmentation", "voc", "laptop", backbone="resnet18").weights == "none"
+    assert presets.preset("segmentation", "voc", "photographs", backbone="small-vgg").weights == "none"
+    assert presets.preset("segmentation", "voc", "photographs", backbone="resnet18").weights == "imagenet"
+    assert presets.preset("segmentation", "voc", "laptop", backbone="resnet18").weights == "none"
 
 
 def test_pictures_of_standing_and_lying_photographs_are_tiled():
@@ -275,6 +275,6 @@ def test_pictures_of_standing_and_lying_photographs_are_tiled():
 
 
 def test_predicted_photo_has_its_own_size():
-    recipe = recipes.preset("edges", "rooms", "laptop")
+    recipe = presets.preset("edges", "rooms", "laptop")
     model, task = recipes.build_model(recipe).eval(), recipes.build_task(recipe)
     assert runs.predict_photo(model, task, torch.rand(3, 500, 7), recipe.size).shape == (3, 500, 7)

@@ -14,8 +14,14 @@ from torchvision.transforms.v2.functional import center_crop
 
 from pixelnet_edu import LinearHead, PixelNet, dense_hypercolumns, sample_hypercolumns
 from pixelnet_edu.data.reading import read_photo
+from pixelnet_edu.data.rooms.scenes import RoomScenes
+from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.model.backbones import weights_file
 from pixelnet_edu.pretrained import TimmBackbone, TorchvisionBackbone, convert_lite0
+from pixelnet_edu.training import chunks
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import build_model, build_sampler, build_task
+from pixelnet_edu.training.trainer import fit
 
 timm = pytest.importorskip("timm")
 CONVOLUTIONAL = [(2, 0.0), (4, 0.0), (8, 0.0), (16, 0.0), (32, 0.0)]
@@ -58,6 +64,42 @@ def test_sparse_equals_dense_then_indexed(backbone, size):
     torch.testing.assert_close(sparse, dense.transpose(1, 2), atol=1e-5, rtol=1e-5)
     net = PixelNet(network, LinearHead(network.hypercolumn_channels, 2)).eval()
     torch.testing.assert_close(net.read(features, points), net.head(sparse), atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_an_enlarged_image_has_its_cells_closer_together():
+    """Cell j of a level sees the pixel of the enlarged image that shows the middle of pixel stride * j + offset."""
+    torch.manual_seed(0)
+    whole, zoomed = (TimmBackbone("resnet18", zoom=zoom).eval() for zoom in (1, 2))
+    zoomed.load_state_dict(whole.state_dict())
+    assert [(level.stride, level.offset) for level in zoomed.levels] == [
+        (level.stride // 2, level.offset / 2 - 0.25) for level in whole.levels
+    ]
+    images = torch.rand(1, 3, 40, 64)
+    normalised = (F.pad(images, (0, 0, 0, 8), mode="replicate") - whole.mean) / whole.std
+    enlarged = F.interpolate(normalised, scale_factor=2, mode="bilinear") * whole.std + whole.mean
+    for mine, theirs in zip(zoomed(images), whole(enlarged), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_an_image_can_be_enlarged_by_a_divisor_of_the_strides():
+    with pytest.raises(ValueError, match="zoom: found 3 with a level of stride 4, expected a divisor of it; lower it"):
+        TimmBackbone("convnext_atto", zoom=3)
+
+
+@pytest.mark.parametrize("level_norm", [False, True])
+def test_a_frozen_network_stays_as_it_is(level_norm, monkeypatch):
+    """Through training in one piece and in chunks: its weights, and the statistics of its batch norms."""
+    monkeypatch.setattr(chunks, "POINTS_AT_ONCE", 64)
+    recipe = preset("segmentation", "rooms", "photographs", "none", steps=2)
+    recipe = vary(recipe, backbone="resnet18", frozen=True, level_norm=level_norm, hidden=(8,), size=(32, 32))
+    recipe = vary(recipe, points_per_image=40, precision="no")
+    model = build_model(recipe)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fit(model, build_task(recipe), RoomScenes((32, 32), 5, 0), build_sampler(recipe), recipe.training, progress=False)
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not [name for name in changed if ".body." in name]
+    assert "head.layers.0.weight" in changed
 
 
 @pytest.mark.parametrize("size", [224, 191])

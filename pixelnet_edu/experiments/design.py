@@ -11,7 +11,8 @@ from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task
 from pixelnet_edu.training.config import TrainingConfig
-from pixelnet_edu.training.recipes import Recipe, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import Recipe
 
 PAPER_PIXELS = 224 * 224
 _TRAINING = {field.name for field in fields(TrainingConfig)}

@@ -9,7 +9,8 @@ from pathlib import Path
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, Experiment, vary
 from pixelnet_edu.experiments.records import read_record
-from pixelnet_edu.training.recipes import Recipe, preset, recipe_from
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import Recipe, recipe_from
 
 
 @dataclass(frozen=True)

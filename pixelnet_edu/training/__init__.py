@@ -2,6 +2,7 @@
 
 from pixelnet_edu.training.config import TrainingConfig, seed_everything
 from pixelnet_edu.training.evaluation import evaluate, predict_one
+from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import (
     Recipe,
     build_augment,
@@ -9,7 +10,6 @@ from pixelnet_edu.training.recipes import (
     build_model,
     build_sampler,
     build_task,
-    preset,
 )
 from pixelnet_edu.training.runs import load_run, recorded, trained
 from pixelnet_edu.training.trainer import fit

@@ -33,7 +33,7 @@ def backward_in_chunks(
     net = accelerator.unwrap_model(model)
     with accelerator.autocast():
         features = net.backbone(images)
-    leaves, loss = [level.detach().requires_grad_() for level in features], torch.zeros((), device=points.device)
+    leaves, loss = [f.detach().requires_grad_(f.requires_grad) for f in features], torch.zeros((), device=points.device)
     for part in torch.arange(points.shape[1], device=points.device).split(max(1, POINTS_AT_ONCE // len(points))):
         with accelerator.autocast():
             outputs = net.read(leaves, points[:, part])  # (B, n, K)
@@ -41,8 +41,10 @@ def backward_in_chunks(
         part_loss = mean * shares[:, part].sum()
         accelerator.backward(part_loss)
         loss += part_loss.detach()
-    torch.autograd.backward(features, [leaf.grad for leaf in leaves])
+    learned = [(level, leaf.grad) for level, leaf in zip(features, leaves, strict=True) if level.requires_grad]
+    if learned:  # a frozen backbone has none
+        torch.autograd.backward(*zip(*learned, strict=True))
     if accelerator.num_processes > 1:  # these gradients have not passed the wrapper that would average them
-        for parameter in net.parameters():
+        for parameter in (p for p in net.parameters() if p.requires_grad):
             parameter.grad = accelerator.reduce(parameter.grad, "mean")
     return loss

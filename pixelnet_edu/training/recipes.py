@@ -1,16 +1,12 @@
-"""Named recipes: a network, a sampler and a training configuration for a task and a data set.
+"""What a run is made of: a network, a sampler and a training configuration for a task and a data set, in plain values.
 
-"laptop" is a narrow network that trains from scratch in minutes on two cores; "photographs" is EfficientNet-Lite0 as
-trained on ImageNet, in minutes too; "paper" is VGG-16 as trained on ImageNet, with fc6, fc7 and the 4096-4096
-predictor, five images of 224 x 224 a step and 2,000 pixels of each, as in the paper's released recipe (PixelNet, arXiv
-1702.06506).
+`presets` has the recipes that have names.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch.utils.data import Subset
 
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
@@ -27,7 +23,7 @@ from pixelnet_edu.sampling.drawing import PixelSample
 from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, HardPixelSampler, PatchSampler, SpatialSampler
 from pixelnet_edu.sampling.samplers import ALLOCATIONS, BalancedSampler, StratifiedSampler, UniformSampler
 from pixelnet_edu.tasks import TASKS, SemanticSegmentation, Task
-from pixelnet_edu.training.config import TrainingConfig, fast_precision, seeded
+from pixelnet_edu.training.config import TrainingConfig, seeded
 
 PRESETS = ("laptop", "photographs", "paper")
 BACKBONES = {"laptop": "small-vgg", "photographs": "tf_efficientnet_lite0", "paper": "vgg16"}
@@ -49,8 +45,8 @@ class Recipe:
         Pretrained weights of the backbone, or "none".
     backbone : str
         "small-vgg", "vgg16" or a name of timm; by default the preset's.
-    fine : int
-        Channels of a level of stride 1 before those of a network of timm, or 0.
+    fine, zoom, frozen : int, int, bool
+        Of a network of timm, as :class:`~pixelnet_edu.pretrained.LibraryBackbone` has them.
     sampler : str
         One of ``SAMPLERS``: those of places and losses, "balanced" (edges), or an allocation of the stratified one.
     positive_share : float
@@ -84,6 +80,8 @@ class Recipe:
     weights: str = "none"
     backbone: str = ""
     fine: int = 0
+    zoom: int = 1
+    frozen: bool = False
     sampler: str = "uniform"
     positive_share: float = 0.5
     size: tuple[int, int] = (224, 224)
@@ -101,43 +99,8 @@ class Recipe:
         """Check the names, also those of a configuration that is read from a file."""
         if not self.backbone:
             object.__setattr__(self, "backbone", BACKBONES.get(self.name, ""))
-        _check_names(self.task, self.data, self.name, self.weights, self.backbone)
+        check_names(self.task, self.data, self.name, self.weights, self.backbone)
         check_name("sampler", self.sampler, SAMPLERS)
-
-
-def preset(
-    task: str,
-    data: str,
-    name: str,
-    weights: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    backbone: str | None = None,
-) -> Recipe:
-    """Choose the recipe for a task and a data set.
-
-    ``weights``, ``backbone`` and ``steps`` are the preset's own unless they are given; the narrow network, which has no
-    pretrained weights, begins with "none".
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, or pretrained weights that the backbone does not have.
-
-    Examples
-    --------
-    >>> preset("segmentation", "camvid", "laptop").size
-    (180, 240)
-    >>> preset("segmentation", "voc-aug", "paper").weights, preset("segmentation", "voc-aug", "paper", "none").weights
-    ('imagenet', 'none')
-    """
-    backbone = backbone or BACKBONES.get(name, "")
-    weights = weights or ("none" if name == "laptop" or backbone == "small-vgg" else "imagenet")
-    _check_names(task, data, name, weights, backbone)
-    recipe = {"laptop": _laptop, "photographs": _photographs, "paper": _paper}[name](task, data)
-    recipe = replace(recipe, weights=weights, backbone=backbone, context=name == "paper" and weights == "imagenet")
-    changes = {"seed": seed} | ({"steps": steps} if steps else {})
-    return replace(recipe, training=replace(recipe.training, **changes))
 
 
 def recipe_from(plain: dict) -> Recipe:
@@ -146,7 +109,7 @@ def recipe_from(plain: dict) -> Recipe:
     return Recipe(**{**values, "training": TrainingConfig(**plain["training"])})
 
 
-def _check_names(task: str, data: str, name: str, weights: str, backbone: str) -> None:
+def check_names(task: str, data: str, name: str, weights: str, backbone: str) -> None:
     """Raise ValueError for a name that does not exist, or weights that the backbone does not have."""
     names = {"task": (task, TASKS), "data": (data, CATALOG), "preset": (name, PRESETS), "weights": (weights, WEIGHTS)}
     for argument, (value, known) in names.items():
@@ -154,53 +117,6 @@ def _check_names(task: str, data: str, name: str, weights: str, backbone: str) -
     known = {"small-vgg": ("none",), "vgg16": WEIGHTS}.get(backbone, ("none", "imagenet"))
     if weights not in known:
         raise ValueError(f"weights: found {weights!r} with {backbone}, expected {' or '.join(known)}; choose another")
-
-
-def _paper(task: str, data: str) -> Recipe:
-    """The paper's recipe."""
-    return Recipe(task, data, "paper")
-
-
-_PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data set
-    "camvid": (2000, 0.05, {"size": (180, 240)}),
-    "nyud": (2500, 0.2, {"size": (120, 160), "scale": (1.0, 1.2), "fine": 16, "hidden": (512,)}),
-    "bsds500": (1500, 0.05, {"size": (160, 160), "test_images": 20, "fine": 16}),
-}
-_PHOTOGRAPHS_OTHERS = (1500, 0.01, {"size": (128, 160)})
-
-
-def _photographs(task: str, data: str) -> Recipe:
-    """A recipe for photographs on two cores: that of the laptop with another backbone, steps and learning rate."""
-    steps, rate, choice = _PHOTOGRAPHS.get(data, _PHOTOGRAPHS_OTHERS)
-    recipe = _two_cores(task, data, "photographs", steps, rate, choice)
-    # A convolution of one channel at a time gains nothing from a processor's units for bfloat16.
-    return recipe if torch.cuda.is_available() else replace(recipe, training=replace(recipe.training, precision="no"))
-
-
-_LAPTOP_TRAINING = {"schedule": "onecycle", "checkpoint_every": 500, "evaluate_every": 500}
-_LAPTOP = {  # steps, learning rate, and what else a recipe for two cores chooses for a data set
-    "rooms": (3000, 0.3, {"size": (96, 96), "scale": (1.0, 1.0)}),
-    "camvid": (2500, 0.2, {"size": (180, 240)}),
-    "nyud": (1500, 0.2, {"size": (120, 160), "scale": (1.0, 1.2)}),  # nearly whole frames: where the floor is, is known
-    "bsds500": (1500, 0.2, {"size": (160, 160), "test_images": 20}),  # 200 take minutes to match
-}
-_LAPTOP_OTHERS = (3000, 0.2, {"size": (128, 128)})
-
-
-def _laptop(task: str, data: str) -> Recipe:
-    """A recipe for two cores, from scratch."""
-    steps, rate, choice = _LAPTOP.get(data, _LAPTOP_OTHERS)
-    return _two_cores(task, data, "laptop", steps, rate, choice)
-
-
-def _two_cores(task: str, data: str, name: str, steps: int, rate: float, choice: dict) -> Recipe:
-    """What the recipes for two cores have in common."""
-    points = round(0.04 * choice["size"][0] * choice["size"][1])
-    config = TrainingConfig(steps, 5, points, rate, precision=fast_precision(), **_LAPTOP_TRAINING)
-    of_edges = "balanced" if data == "bsds500" else "uniform"
-    sampler = {"segmentation": "square-root", "edges": of_edges}.get(task, "uniform")
-    choice = {"sampler": sampler, "hidden": (256,), "dropout": 0.0, "scale": (1.0, 1.5)} | choice
-    return Recipe(task, data, name, training=config, **choice)
 
 
 def build_model(recipe: Recipe, pretrained: bool = True) -> PixelNet:
@@ -220,7 +136,7 @@ def _build_backbone(recipe: Recipe, pretrained: bool) -> Levelled:
         return SmallVGG((*recipe.widths, recipe.widths[-1]) if recipe.context else recipe.widths)
     if recipe.backbone == "vgg16":
         return VGG16(weights, batch_norm=recipe.weights == "none", fc=recipe.context)
-    return TimmBackbone(recipe.backbone, weights, recipe.fine)
+    return TimmBackbone(recipe.backbone, weights, recipe.fine, recipe.zoom, recipe.frozen)
 
 
 def build_task(recipe: Recipe) -> Task:

@@ -25,7 +25,7 @@ from pixelnet_edu.experiments.cost.report import RATIOS, once, row, table
 from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import Workload
 from pixelnet_edu.model.geometry import pixel_grid
-from pixelnet_edu.training import config, recipes, runs
+from pixelnet_edu.training import config, presets, recipes, runs
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_plan_is_the_papers():
 def camvid_run(tmp_path_factory):
     """Make a run folder as training leaves it, without training."""
     root, folder = make_camvid(tmp_path_factory.mktemp("camvid")), tmp_path_factory.mktemp("runs") / "one"
-    recipe = recipes.preset("segmentation", "camvid", "laptop")
+    recipe = presets.preset("segmentation", "camvid", "laptop")
     runs.create_folder(folder, replace(recipe, widths=(4, 4, 4), hidden=(8,)), root)
     (folder / "checkpoint-0000001").mkdir()
     net = recipes.build_model(runs.read_config(folder)[0])
@@ -269,7 +269,7 @@ def test_bench_that_is_cut_short_leaves_what_it_measured(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "no")])
 def test_richer_network_is_trained_in_the_precision_of_this_machine(net, monkeypatch, fast, precision):
-    recipe = recipes.preset("segmentation", "rooms", "laptop")
+    recipe = presets.preset("segmentation", "rooms", "laptop")
     recipe = replace(recipe, training=replace(recipe.training, precision="no" if fast else "bf16"))
     configs = []
     monkeypatch.setattr(config, "has_fast_bf16", lambda: fast)

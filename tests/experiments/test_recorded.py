@@ -17,6 +17,7 @@ from pixelnet_edu.experiments.records import SHIPPED, VARIABLE, read_records, wr
 from pixelnet_edu.experiments.tuning import FIRST_SEED, best_rates
 from pixelnet_edu.training.config import TrainingConfig, has_fast_bf16
 from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import (
     Recipe,
     build_augment,
@@ -24,7 +25,6 @@ from pixelnet_edu.training.recipes import (
     build_model,
     build_sampler,
     build_task,
-    preset,
 )
 from pixelnet_edu.training.trainer import fit
 

@@ -19,7 +19,8 @@ from pixelnet_edu.experiments.plan import choose_arms, is_finished, plan_runs
 from pixelnet_edu.experiments.records import read_record, read_records
 from pixelnet_edu.experiments.runner import perform
 from pixelnet_edu.experiments.schedule import execute, forecast
-from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training.trainer import fit
 
 

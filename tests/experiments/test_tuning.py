@@ -8,7 +8,8 @@ from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.records import read_records
 from pixelnet_edu.experiments.schedule import execute
 from pixelnet_edu.experiments.tuning import at_rates, best_rates, rates_text
-from pixelnet_edu.training.recipes import build_data, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import build_data
 
 
 def test_a_fifth_of_the_training_images_is_held_out(rooms, tiny):
@@ -49,8 +50,9 @@ def test_arms_of_pretraining_have_what_they_say():
     assert (arms["imagenet"].backbone, arms["scratch"].weights) == (base.backbone, "none")
     assert arms["scratch"].training.steps == arms["imagenet"].training.steps
     assert (arms["small"].backbone, arms["small"].training) == ("small-vgg", laptop.training)
-    assert arms["imagenet"].weights == "imagenet"
-    assert arms["imagenet"].sampler == arms["small"].sampler == "square-root"
+    assert (arms["imagenet"].weights, arms["imagenet"].frozen, arms["scratch"].frozen) == ("imagenet", True, False)
+    assert arms["imagenet"].sampler == base.sampler
+    assert arms["small"].sampler == laptop.sampler
 
 
 def test_another_backbone_has_a_folder_of_its_own(tmp_path):

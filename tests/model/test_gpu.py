@@ -23,7 +23,8 @@ from pixelnet_edu import (
 from pixelnet_edu.experiments.cost import memory, peers, workloads
 from pixelnet_edu.experiments.cost.ratios import label_maps
 from pixelnet_edu.model.adaptive import predict_adaptive
-from pixelnet_edu.training.recipes import build_task, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import build_task
 
 DEVICE = "cuda"
 SIZES = [(64, 96), (37, 50), (33, 47)]

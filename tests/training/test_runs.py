@@ -9,7 +9,7 @@ import pytest
 from pixelnet_edu import RoomScenes, evaluate
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import runs
-from pixelnet_edu.training.recipes import preset
+from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.runs import RECORDS, load_run, recorded
 
 

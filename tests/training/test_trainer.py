@@ -30,7 +30,8 @@ from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.training.batches import Batches
 from pixelnet_edu.training.checkpoints import MODEL, MOMENTUM, STATE
 from pixelnet_edu.training.config import build_optimizer
-from pixelnet_edu.training.recipes import build_model, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import build_model
 from pixelnet_edu.training.runs import trained
 
 SCENES = list(RoomScenes(size=32, num_scenes=6, seed=3))

@@ -6,7 +6,8 @@ network.
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
-from pixelnet_edu.training.recipes import Recipe, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import Recipe
 
 _SCRATCH_RATE = 0.1  # not searched for yet, and no record that ships has this arm
 
@@ -14,7 +15,7 @@ _SCRATCH_RATE = 0.1  # not searched for yet, and no record that ships has this a
 def arms(base: Recipe) -> list[Arm]:
     """List the arms: ImageNet weights, random ones in the same network, and the whole recipe of the laptop preset."""
     base = vary(base, weights="imagenet", sampler=preset(base.task, base.data, base.name).sampler)
-    scratch = vary(base, weights="none", learning_rate=_SCRATCH_RATE)
+    scratch = vary(base, weights="none", frozen=False, learning_rate=_SCRATCH_RATE)
     small = vary(
         preset(base.task, base.data, "laptop"), name=base.name, test_images=base.test_images, held_out=base.held_out
     )

@@ -21,7 +21,8 @@ from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import NETWORKS, Setup, Workload, build
 from pixelnet_edu.model.fast import read_hypercolumns
 from pixelnet_edu.training.config import has_fast_bf16
-from pixelnet_edu.training.recipes import Recipe, build_sampler, preset
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import Recipe, build_sampler
 
 CLASS_SHARES = (0.31, 0.23, 0.17, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.006, 0.003, 0.001)  # of street scenes, about
 

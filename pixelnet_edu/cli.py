@@ -113,15 +113,32 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder made by `pixelnet train`.", show_default=False)],
-    photo: Annotated[Path, typer.Argument(help="A photograph of any size.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="[RUN] PHOTO", help="Run folder or none; a photograph of any size.", show_default=False),
+    ],
+    task: Annotated[Literal[tuple(TASKS)] | None, typer.Option(help="Without a run. [default: all of them]")] = None,
     out: Annotated[Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png]")] = None,
 ) -> None:
-    """Colour a photograph with the prediction of every pixel, at the photograph's size."""
-    recipe, _, model, task = runs.load_run(run)
-    out = out or photo.with_name(f"{photo.stem}-{recipe.task}.png")
-    write_picture(out, runs.predict_photo(model, task, read_photo(photo), recipe.size))
-    print(f"wrote {out}")
+    """Colour a photograph with the prediction of every pixel, at the photograph's size.
+
+    By the network of a run folder, or else by those that the package ships.
+
+        pixelnet predict cat.jpg
+
+        pixelnet predict runs/edges-bsds500-photographs cat.jpg
+    """
+    *run, photo = paths
+    if len(run) > 1 or (run and task):
+        raise ValueError("predict: expected RUN and PHOTO; or PHOTO, with or without --task")
+    if out and not (run or task):
+        raise ValueError("out: found without RUN and --task, expected one of them: a picture is of one task")
+    image = read_photo(photo)
+    for folder in run or [runs.recorded(f"photograph-{name}") for name in ([task] if task else TASKS)]:
+        recipe, _, model, target = runs.load_run(folder)
+        picture = out or photo.with_name(f"{photo.stem}-{recipe.task}.png")
+        write_picture(picture, runs.predict_photo(model, target, image, recipe.size))
+        print(f"wrote {picture}")
 
 
 @app.command()

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, load_model, save_file, save_model
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -65,7 +65,7 @@ class Journal:
         final, temporary = (self.folder / f"{name}-{step:07d}" for name in ("checkpoint", "writing"))
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_model(self.model, str(temporary / MODEL))
+        save_weights(self.model, temporary / MODEL)
         buffers = {str(k): kept["momentum_buffer"] for k, kept in self.optimizer.state_dict()["state"].items()}
         save_file({k: b.contiguous() for k, b in buffers.items() if b is not None}, temporary / MOMENTUM)
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -118,16 +118,27 @@ def newest_checkpoint(folder: Path | None) -> Path:
     return found[-1]
 
 
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a network's weights, but for those of a frozen backbone, which its recipe has."""
+    save_file({name: tensor.contiguous() for name, tensor in _kept(model).items()}, path)
+
+
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Read a network's weights; ValueError unless the file is whole and has exactly the network's tensors."""
+    """Read a network's weights; ValueError unless the file is whole and has exactly the tensors that are kept of it."""
     try:
         with safe_open(path, "pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); the checkpoint is damaged, train again") from error
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in _kept(model).items()}
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
             shapes = f"found {name} of shape {found.get(name)}, expected {expected.get(name)}"
             raise ValueError(f"{path}: {shapes}; the checkpoint is of another architecture")
-    load_model(model, path)
+    model.load_state_dict(load_file(path), strict=False)
+
+
+def _kept(model: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors of a network that training may change, or its statistics."""
+    frozen = tuple(f"{name}.body." for name, part in model.named_modules() if getattr(part, "frozen", False))
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(frozen)}

@@ -93,12 +93,12 @@ def load_run(folder: Path) -> tuple[Recipe, Path | None, PixelNet, Task]:
     Raises
     ------
     FileNotFoundError
-        If the folder is no run folder, or has no checkpoint.
+        If the folder is no run folder, or has no checkpoint; or the weights of its frozen backbone are missing.
     ValueError
         If the checkpoint does not fit the configuration.
     """
     recipe, root = read_config(folder)
-    model = build_model(recipe, pretrained=False)
+    model = build_model(recipe, pretrained=recipe.frozen)  # other weights are in the checkpoint
     load_weights(model, newest_checkpoint(folder) / MODEL)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return recipe, root, model.to(device).eval(), build_task(recipe)
@@ -110,12 +110,15 @@ def trained(name: str) -> tuple[PixelNet, Task]:
     Parameters
     ----------
     name : str
-        ``"rooms-segmentation"``, ``"rooms-normals"`` or ``"rooms-edges"``.
+        ``"rooms-segmentation"``, ``"rooms-normals"`` or ``"rooms-edges"``; or ``"photograph-segmentation"`` and so on,
+        which predict photographs from EfficientNet-Lite0 and need the extra "backbones".
 
     Raises
     ------
     ValueError
         For another name.
+    FileNotFoundError
+        If the weights of EfficientNet-Lite0 are missing.
 
     Examples
     --------

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_model
 from test_cli import make_camvid, pixelnet
 
 from pixelnet_edu import MLPHead, PixelNet, SemanticSegmentation, SmallVGG
@@ -26,6 +25,7 @@ from pixelnet_edu.experiments.cost.timing import interleaved
 from pixelnet_edu.experiments.cost.workloads import Workload
 from pixelnet_edu.model.geometry import pixel_grid
 from pixelnet_edu.training import config, presets, recipes, runs
+from pixelnet_edu.training.checkpoints import save_weights
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def camvid_run(tmp_path_factory):
     runs.create_folder(folder, replace(recipe, widths=(4, 4, 4), hidden=(8,)), root)
     (folder / "checkpoint-0000001").mkdir()
     net = recipes.build_model(runs.read_config(folder)[0])
-    save_model(net, folder / "checkpoint-0000001" / "model.safetensors")
+    save_weights(net, folder / "checkpoint-0000001" / "model.safetensors")
     return folder, root
 
 

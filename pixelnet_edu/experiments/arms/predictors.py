@@ -2,7 +2,8 @@
 
 Source: the comparison of linear, normalised linear and nonlinear predictors in the paper (PixelNet, arXiv 1702.06506).
 Its linear predictor without normalisation stood on VGG-16 without batch normalisation; the laptop's backbone has it
-inside, so there the first two arms differ less.
+inside, so there the first two arms differ less. Where the recipe's backbone is frozen, as on the small VOC, the
+predictor is all that is trained.
 """
 
 from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
@@ -15,7 +16,7 @@ def arms(base: Recipe) -> list[Arm]:
     linear = vary(base, hidden=(), level_norm=True)
     mlps = {n: vary(base, hidden=(width,) * n) for n in (1, 2, 3)}
     return [
-        Arm("linear", "linear", vary(base, hidden=())),
+        Arm("linear", "linear", vary(base, hidden=(), level_norm=False)),
         Arm("linear-norm", "linear, normalised levels", linear),
         *[Arm(f"mlp-{n}", f"{n} hidden layer{'s' * (n > 1)} of {width}", mlp) for n, mlp in mlps.items()],
         Arm("linear-norm-context", "linear, normalised levels, context", vary(linear, context=True), default=False),

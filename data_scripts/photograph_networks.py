@@ -1,0 +1,59 @@
+"""Train the networks that colour a reader's photographs: `python data_scripts/photograph_networks.py TASK --root DIR`.
+
+    segmentation    on the small PASCAL VOC
+    normals         on the small NYUv2
+    edges           on BSDS500
+
+All read EfficientNet-Lite0 as ImageNet left it, so a checkpoint holds a predictor only. The package ships the three run
+folders; `pixelnet predict PHOTO` uses them.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from _common import one_line_errors
+
+from pixelnet_edu.training import runs
+from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.presets import preset
+from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
+from pixelnet_edu.training.trainer import fit
+
+FROZEN = {"frozen": True, "level_norm": True}
+NETWORKS = {  # data set, steps, learning rate, and what else its preset does otherwise
+    "segmentation": ("voc", 300, 0.03, FROZEN),
+    "normals": ("nyud", 500, 0.1, FROZEN | {"zoom": 2, "hidden": (256,)}),
+    "edges": ("bsds500", 500, 0.1, FROZEN | {"size": (320, 320)}),
+}
+
+
+def recipe_of(task: str) -> Recipe:
+    """Return the recipe of the network for a task."""
+    data, steps, rate, changes = NETWORKS[task]
+    recipe = replace(preset(task, data, "photographs"), **changes)
+    points = round(0.04 * recipe.size[0] * recipe.size[1])
+    training = replace(recipe.training, steps=steps, learning_rate=rate, points_per_image=points, evaluate_every=0)
+    return replace(recipe, training=training)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train the network of a task, score it and write its run folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=NETWORKS)
+    parser.add_argument("--root", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--out", type=Path, required=True, help="run folder to write")
+    options = parser.parse_args(arguments)
+    recipe = recipe_of(options.task)
+    with one_line_errors(parser.prog):
+        training, test = (build_data(recipe, options.root, split) for split in ("train", "test"))
+        model, task = build_model(recipe), build_task(recipe)
+        runs.create_folder(options.out, recipe, root=None)
+        fit(model, task, training, build_sampler(recipe), recipe.training, build_augment(recipe), folder=options.out)
+        runs.write_json(options.out / "scores.json", evaluate(model, task, test, progress=True))
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -106,6 +106,39 @@ def test_predict_turns_a_photograph_as_exif_says(trained, run, tmp_path):
         assert picture.size == (30, 50)
 
 
+@pytest.mark.parametrize("chosen", [(), ("--task", "normals")])
+def test_predict_without_a_run_uses_the_shipped_networks(run, tmp_path, chosen):
+    pytest.importorskip("timm")
+    Image.new("RGB", (50, 30), "red").save(tmp_path / "photo.jpg")
+    assert run("predict", tmp_path / "photo.jpg", *chosen) == 0
+    pictures = sorted(path.stem.removeprefix("photo-") for path in tmp_path.glob("*.png"))
+    assert pictures == (["normals"] if chosen else ["edges", "normals", "segmentation"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--task", "edges"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
+        (("run", "run"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
+        (("--out", "out.png"), "out: found without RUN and --task, expected one of them: a picture is of one task"),
+    ],
+)
+def test_predict_says_what_it_expects(run, tmp_path, capsys, arguments, message):
+    Image.new("RGB", (50, 30), "red").save(tmp_path / "photo.jpg")
+    before = [*tmp_path.iterdir()]
+    assert (
+        run(
+            "predict",
+            *(a for a in arguments if a == "run"),
+            tmp_path / "photo.jpg",
+            *(a for a in arguments if a != "run"),
+        )
+        == 2
+    )
+    assert message in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == before
+
+
 def test_bad_input_is_one_line_and_exit_status_2(trained, run, tmp_path, capsys):
     out, root = trained
     (tmp_path / "text.png").write_text("no picture")

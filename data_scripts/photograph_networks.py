@@ -4,8 +4,8 @@
     normals         on the small NYUv2
     edges           on BSDS500
 
-Segmentation and edges read EfficientNet-Lite0 as ImageNet left it, so a checkpoint holds a predictor only; for normals it
-is trained too, and stored in half precision. The package ships the three run folders; `pixelnet predict PHOTO` uses
+Segmentation and edges read EfficientNet-Lite0 as ImageNet left it, so a checkpoint holds a predictor only; for normals
+it is trained too. All are stored in half precision. The package ships the run folders; `pixelnet predict PHOTO` uses
 them.
 """
 

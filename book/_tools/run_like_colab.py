@@ -19,6 +19,7 @@ from chapters import chosen, shown
 from run_notebooks import ChapterError, execute
 
 KEPT = ("torch", "torchvision", "numpy")
+UPLOAD = "def upload():\n    return {}  # a reader who cancels\n"
 STAND_IN = """\
 class _widgets:  # anywidget reads where Colab's widget manager came from
     _installed_url = "stand-in"
@@ -35,6 +36,7 @@ def pretend_colab(folder: Path) -> None:
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "output.py").write_text(STAND_IN)
+    (package / "files.py").write_text(UPLOAD)
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "colab.py").write_text("import google.colab\n")

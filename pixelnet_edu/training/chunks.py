@@ -41,9 +41,9 @@ def backward_in_chunks(
         part_loss = mean * shares[:, part].sum()
         accelerator.backward(part_loss)
         loss += part_loss.detach()
-    learned = [(level, leaf.grad) for level, leaf in zip(features, leaves, strict=True) if level.requires_grad]
+    learned = [k for k, level in enumerate(features) if level.requires_grad]
     if learned:  # a frozen backbone has none
-        torch.autograd.backward(*zip(*learned, strict=True))
+        torch.autograd.backward([features[k] for k in learned], [leaves[k].grad for k in learned])
     if accelerator.num_processes > 1:  # these gradients have not passed the wrapper that would average them
         for parameter in (p for p in net.parameters() if p.requires_grad):
             parameter.grad = accelerator.reduce(parameter.grad, "mean")

@@ -225,10 +225,10 @@ STOPPED = "pixelnet: stopped; `train` continues with --resume, `reproduce` when 
     [(KeyboardInterrupt(), 130, STOPPED), (typer.Abort(), 130, STOPPED), (typer.Exit(3), 3, ""), (typer.Exit(), 0, "")],
 )
 def test_however_a_command_is_stopped_its_status_says_so(run, monkeypatch, capsys, end, status, line):
-    def stop(folder):
+    def stop(photo):
         raise end
 
-    monkeypatch.setattr(runs, "load_run", stop)
+    monkeypatch.setattr("pixelnet_edu.cli.read_photo", stop)
     assert run("predict", "run", "photo.jpg") == status
     assert capsys.readouterr().err == line
 

@@ -26,7 +26,7 @@ def preset(
     """Choose the recipe for a task and a data set.
 
     ``weights``, ``backbone`` and ``steps`` are the preset's own unless they are given; the narrow network, which has no
-    pretrained weights, begins with "none".
+    pretrained weights, begins with "none". Only a network of timm that begins with weights stays frozen.
 
     Raises
     ------
@@ -45,6 +45,7 @@ def preset(
     check_names(task, data, name, weights, backbone)
     recipe = {"laptop": _laptop, "photographs": _photographs, "paper": _paper}[name](task, data)
     recipe = replace(recipe, weights=weights, backbone=backbone, context=name == "paper" and weights == "imagenet")
+    recipe = replace(recipe, frozen=recipe.frozen and weights != "none" and backbone != "vgg16")
     changes = {"seed": seed} | ({"steps": steps} if steps else {})
     return replace(recipe, training=replace(recipe.training, **changes))
 

@@ -11,12 +11,12 @@ them.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from _common import one_line_errors
 from safetensors.torch import load_file, save_file
 
+from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.training import runs
 from pixelnet_edu.training.checkpoints import MODEL, newest_checkpoint
 from pixelnet_edu.training.evaluation import evaluate
@@ -24,21 +24,21 @@ from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training.trainer import fit
 
-FROZEN = {"frozen": True, "level_norm": True}
-NETWORKS = {  # data set, steps, learning rate, and what else its preset does otherwise
-    "segmentation": ("voc", 300, 0.03, FROZEN),
-    "normals": ("nyud", 2500, 0.2, {}),
-    "edges": ("bsds500", 500, 0.1, FROZEN | {"size": (320, 320)}),
+NETWORKS = {  # data set, and what its preset is changed in
+    "segmentation": ("voc", {}),
+    "normals": ("nyud", {}),
+    "edges": (
+        "bsds500",
+        {"frozen": True, "level_norm": True, "size": (320, 320), "points_per_image": 4096}
+        | {"steps": 500, "learning_rate": 0.1},
+    ),
 }
 
 
 def recipe_of(task: str) -> Recipe:
     """Return the recipe of the network for a task."""
-    data, steps, rate, changes = NETWORKS[task]
-    recipe = replace(preset(task, data, "photographs"), **changes)
-    points = round(0.04 * recipe.size[0] * recipe.size[1])
-    training = replace(recipe.training, steps=steps, learning_rate=rate, points_per_image=points, evaluate_every=0)
-    return replace(recipe, training=training)
+    data, changes = NETWORKS[task]
+    return vary(preset(task, data, "photographs"), evaluate_every=0, **changes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -118,25 +118,17 @@ def test_predict_without_a_run_uses_the_shipped_networks(run, tmp_path, chosen):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "--task", "edges"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
-        (("run", "run"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
-        (("--out", "out.png"), "out: found without RUN and --task, expected one of them: a picture is of one task"),
+        (("run", "photo.jpg", "--task", "edges"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
+        (("run", "run", "photo.jpg"), "predict: expected RUN and PHOTO; or PHOTO, with or without --task"),
+        (("photo.jpg", "--out", "o.png"), "out: found without RUN and --task, expected one of them"),
     ],
 )
-def test_predict_says_what_it_expects(run, tmp_path, capsys, arguments, message):
-    Image.new("RGB", (50, 30), "red").save(tmp_path / "photo.jpg")
-    before = [*tmp_path.iterdir()]
-    assert (
-        run(
-            "predict",
-            *(a for a in arguments if a == "run"),
-            tmp_path / "photo.jpg",
-            *(a for a in arguments if a != "run"),
-        )
-        == 2
-    )
+def test_predict_says_what_it_expects(run, tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (50, 30), "red").save("photo.jpg")
+    assert run("predict", *arguments) == 2
     assert message in capsys.readouterr().err
-    assert [*tmp_path.iterdir()] == before
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
 def test_bad_input_is_one_line_and_exit_status_2(trained, run, tmp_path, capsys):
@@ -295,6 +287,21 @@ def test_the_narrow_network_begins_with_no_weights_in_any_preset():
     assert presets.preset("segmentation", "voc", "photographs", backbone="small-vgg").weights == "none"
     assert presets.preset("segmentation", "voc", "photographs", backbone="resnet18").weights == "imagenet"
     assert presets.preset("segmentation", "voc", "laptop", backbone="resnet18").weights == "none"
+
+
+@pytest.mark.parametrize(
+    ("weights", "backbone", "frozen"),
+    [
+        (None, None, True),
+        ("none", None, False),
+        (None, "resnet18", True),
+        ("none", "resnet18", False),
+        (None, "small-vgg", False),
+        ("imagenet", "vgg16", False),
+    ],
+)
+def test_random_weights_are_never_frozen(weights, backbone, frozen):
+    assert presets.preset("segmentation", "voc", "photographs", weights, backbone=backbone).frozen == frozen
 
 
 def test_pictures_of_standing_and_lying_photographs_are_tiled():

@@ -24,9 +24,8 @@ def script(monkeypatch):
 
 def test_it_writes_a_run_folder_of_the_predictor_in_half_precision(script, tmp_path, monkeypatch):
     voc(tmp_path)
-    data, _, rate, changes = script.NETWORKS["segmentation"]
-    quick = changes | {"size": (8, 8), "hidden": (8,)}
-    monkeypatch.setitem(script.NETWORKS, "segmentation", (data, 2, rate, quick))
+    quick = {"size": (8, 8), "hidden": (8,), "points_per_image": 3, "steps": 2}
+    monkeypatch.setitem(script.NETWORKS, "segmentation", ("voc", quick))
     script.main(["segmentation", "--root", str(tmp_path), "--out", str(tmp_path / "run")])
     (checkpoint,) = (tmp_path / "run").glob("checkpoint-*")
     assert [path.name for path in checkpoint.iterdir()] == ["model.safetensors"]

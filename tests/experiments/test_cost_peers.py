@@ -124,3 +124,17 @@ def test_costs_of_the_papers_predictor():
     assert [round(few[f"{name}_bytes"] / 1e6) for name in ("hypercolumn", "hidden")] == [223, 328]
     assert [round(every[f"{name}_bytes"] / 1e9, 2) for name in ("hypercolumn", "hidden")] == [1.12, 1.64]
     assert few["step_macs"] == 3 * (few["backbone_macs"] + few["head_macs"])
+
+
+def test_fewest_products_are_a_cells_or_a_points():
+    few, every = paper_costs()["4 %"], paper_costs()["all"]
+    fine, coarse = 64 + 128 + 256, 784 * 512 + 196 * 512 + 49 * 4096  # conv1_2 to conv3_3; conv4_3 to fc7, by cells
+    others = 4096 * (4096 + 21)  # the other layers, at every point
+    assert few["fewest_head_macs"] == 5 * (4096 * (2000 * fine + coarse) + 2000 * others)
+    cells = sum((224 // stride) ** 2 * width for stride, width in ((1, 64), (2, 128), (4, 256))) + coarse
+    assert every["fewest_head_macs"] == 4096 * cells + 224**2 * others
+
+
+def test_fewest_products_of_few_points_are_one_a_point():
+    cost = step_cost(SmallVGG(), MLPHead(336, 7, hidden=(8,)), (96, 96), images=2, points=5)
+    assert cost["fewest_head_macs"] == cost["head_macs"]

@@ -9,7 +9,7 @@ Shapes: B images, N points an image, C hypercolumn channels, H x W pixels.
 from copy import deepcopy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 FLOAT_BYTES = 4
@@ -36,7 +36,8 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
     -------
     dict
         ``backbone_macs`` and ``head_macs`` of the forward pass, ``step_macs`` of both passes; ``head_macs_per_point``;
-        ``hypercolumn_bytes`` and ``hidden_bytes`` (activations of the hidden layers) of all points, and of one point.
+        ``fewest_head_macs``, where the first layer's products are a cell's or a point's on each level, whichever are
+        fewer; ``hypercolumn_bytes`` and ``hidden_bytes`` (activations of the hidden layers) of all points, and of one.
 
     Examples
     --------
@@ -51,14 +52,17 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
         "hypercolumn_bytes": FLOAT_BYTES * backbone.hypercolumn_channels,
         "hidden_bytes": FLOAT_BYTES * sum(linear.out_features for linear in linears[:-1]),
     }
-    cost = {"backbone_macs": images * _forward_macs(backbone, *size)}
+    backbone_macs, features = _forward(backbone, *size)
+    cost = {"backbone_macs": images * backbone_macs}
+    saved = sum(max(points - f[0, 0].numel(), 0) * f.shape[1] for f in features) * linears[0].out_features
     for name, value in of_a_point.items():
         cost |= {name: images * points * value, f"{name}_per_point": value}
+    cost |= {"fewest_head_macs": cost["head_macs"] - images * saved}
     return cost | {"step_macs": FORWARD_AND_BACKWARD * (cost["backbone_macs"] + cost["head_macs"])}
 
 
-def _forward_macs(module: nn.Module, *size: int) -> int:
-    """Count the multiply-adds of one image's forward pass with torch's counter, on the meta device."""
+def _forward(backbone: nn.Module, *size: int) -> tuple[int, list[Tensor]]:
+    """Count the multiply-adds of one image's forward pass with torch's counter, on the meta device; return its maps."""
     with FlopCounterMode(display=False) as counter:
-        deepcopy(module).to("meta")(torch.empty(1, 3, *size, device="meta"))
-    return counter.get_total_flops() // 2
+        features = deepcopy(backbone).eval().to("meta")(torch.empty(1, 3, *size, device="meta"))
+    return counter.get_total_flops() // 2, features

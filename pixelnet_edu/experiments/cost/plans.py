@@ -53,8 +53,9 @@ class Plan(NamedTuple):
 
     Parameters
     ----------
-    step : Workload
-        The training step; one image of it is compared with all its pixels, and predicted whole.
+    step, photographs : Workload
+        The training step, of the paper and of the preset for photographs; one image of the paper's is compared with all
+        its pixels, and predicted whole.
     matrix : int
         Side of the large matrix product whose rate sets the limit.
     labels : (int, int)
@@ -72,6 +73,7 @@ class Plan(NamedTuple):
     """
 
     step: Workload
+    photographs: Workload
     matrix: int
     labels: tuple[int, int]
     scenes: int
@@ -88,6 +90,7 @@ def _square(network: str, side: int, images: int, points: int) -> Workload:
 
 FULL = Plan(
     step=_square("paper", 224, 5, 2000),
+    photographs=Workload("photographs", (180, 240), 5, 1728),
     matrix=4096,
     labels=(480, 480),
     scenes=40,
@@ -105,6 +108,7 @@ FULL = Plan(
 
 QUICK = Plan(
     step=_square("tiny", 64, 2, 164),
+    photographs=_square("photographs", 32, 2, 41),
     matrix=256,
     labels=(64, 64),
     scenes=2,

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -71,8 +72,9 @@ def run_bench(
 
 
 def _parts(plan: Plan, photographs: adaptive.CamVidRun | None) -> dict[str, Callable[[], list[dict]]]:
-    """Name the groups of ratios."""
+    """Name the groups of ratios; that of a network of timm is among them where timm is installed."""
     parts = {measure.__name__.replace("_", " "): partial(measure, plan) for measure in ratios.MEASURES}
+    parts |= {"photographs": partial(ratios.photographs, plan)} if find_spec("timm") else {}
     parts |= {f"adaptive {task}": partial(adaptive.rooms, task, plan) for task in TASKS}
     parts |= {f"rich {task}": partial(adaptive.rich_rooms, task, plan) for task in ("segmentation", "normals")}
     if photographs:

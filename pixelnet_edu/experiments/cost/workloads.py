@@ -18,6 +18,7 @@ from pixelnet_edu.experiments.cost.peers import backward_all_pixels, plain_outpu
 from pixelnet_edu.model.backbones import VGG16, SmallVGG
 from pixelnet_edu.model.heads import MLPHead
 from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.pretrained import LITE0_NAME, TimmBackbone
 
 NUM_CLASSES = 21
 CHUNK = 8192  # pixels whose graph is alive at a time where all pixels are trained on in chunks
@@ -25,6 +26,7 @@ CHUNK = 8192  # pixels whose graph is alive at a time where all pixels are train
 NETWORKS = {
     "paper": "VGG-16 with fc6 and fc7, MLP 4096-4096 with dropout 0.5",
     "laptop": "SmallVGG 16-32-64-96-128, MLP 256",
+    "photographs": "EfficientNet-Lite0, MLP 256",
     "tiny": "SmallVGG 8-8-16-16-16, MLP 64-64 with dropout 0.5",
 }
 
@@ -76,6 +78,8 @@ def build_network(name: str) -> PixelNet:
         backbone, hidden, dropout = VGG16(), (4096, 4096), 0.5
     elif name == "laptop":
         backbone, hidden, dropout = SmallVGG(), (256,), 0.0
+    elif name == "photographs":
+        backbone, hidden, dropout = TimmBackbone(LITE0_NAME), (256,), 0.0
     else:
         backbone, hidden, dropout = SmallVGG((8, 8, 16, 16, 16)), (64, 64), 0.5
     return PixelNet(backbone, MLPHead(backbone.hypercolumn_channels, NUM_CLASSES, hidden, dropout))

@@ -11,7 +11,7 @@ read at points, (B, N) or (B, N, 3).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -20,6 +20,9 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.metrics import BoundaryCurve, ConfusionMatrix, Meter, NormalErrors, Score, printed
+from pixelnet_edu.metrics.boundaries import pooled_f
+from pixelnet_edu.metrics.normals import pooled_median
+from pixelnet_edu.metrics.segmentation import pooled_miou
 from pixelnet_edu.metrics.thinning import non_maximum_suppression
 from pixelnet_edu.sampling.drawing import read_at
 
@@ -40,6 +43,7 @@ class Task(Protocol):
     tolerance: float  # how far that score of one run may lie apart on two machines
     class_balanced: str  # the sampler that draws as many pixels of each class; "" where there are no classes
     spacing: int  # pixels between neighbours of adaptive prediction's first grid, a power of two
+    pooled: Callable  # the leading score of sums of its meter's counts, (..., n) to (...), where that has any
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss at each point, outputs (B, N, K) to (B, N); anything where the target is not valid."""
@@ -89,6 +93,7 @@ class SemanticSegmentation(Task):
     target, spacing, class_balanced = "labels", 8, "equal"
     score, higher_is_better, tolerance = "miou", True, 0.04
     scores = printed("per cent", 100, miou="mIoU", accuracy="accuracy")
+    pooled = staticmethod(pooled_miou)
 
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
         self.classes, self.palette = tuple(classes), torch.as_tensor(palette)
@@ -113,7 +118,11 @@ class SemanticSegmentation(Task):
     def meter(self, workers: int = 1) -> Meter:
         """Count a confusion matrix."""
         matrix = ConfusionMatrix(self.num_outputs)
-        return Meter(lambda labels, sample: matrix.update(labels[0], sample["labels"]), matrix.scores)
+
+        def update(labels: Tensor, sample: dict) -> None:
+            matrix.update(labels[0], sample["labels"])
+
+        return Meter(update, matrix.scores, matrix.image_counts)
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class."""
@@ -139,6 +148,7 @@ class SurfaceNormals(Task):
     score, higher_is_better, tolerance = "median", False, 2.0
     scores = printed("degrees", 1, median="median", mean="mean", rmse="RMSE")
     scores |= printed("per cent", 1, within_11_25="<11.25°", within_22_5="<22.5°", within_30="<30°")
+    pooled = staticmethod(pooled_median)
 
     def valid(self, targets: Tensor) -> Tensor:
         """Tell which pixels have a normal, (B, 3, H, W) -> (B, H, W) bool."""
@@ -165,7 +175,7 @@ class SurfaceNormals(Task):
             target = sample["normals"][None]
             errors.update(normals, target, self.valid(target))
 
-        return Meter(update, errors.scores)
+        return Meter(update, errors.scores, errors.image_counts)
 
     def disagree(self, answers: Tensor, others: Tensor) -> Tensor:
         """Tell where two unit normals have more than 20 degrees between them."""
@@ -184,6 +194,7 @@ class EdgeDetection(Task):
     target, num_outputs, spacing, class_balanced = "edges", 1, 2, "balanced"  # an edge is one pixel wide
     score, higher_is_better, tolerance = "ods", True, 0.03
     scores = printed("per cent", 100, ods="ODS", ois="OIS", ap="AP", calibration_error="calibration")
+    pooled = staticmethod(pooled_f)
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits (B, N, 1), (B, N); ValueError for a target other than 0, 1 and void."""
@@ -200,8 +211,12 @@ class EdgeDetection(Task):
 
     def meter(self, workers: int = 1) -> Meter:
         """Match thinned edges with those of each annotator."""
-        curve, thinned = BoundaryCurve(workers=workers), non_maximum_suppression
-        return Meter(lambda edges, sample: curve.update(thinned(edges[0]), annotations_of(sample)), curve.scores)
+        curve = BoundaryCurve(workers=workers)
+
+        def update(edges: Tensor, sample: dict) -> None:
+            curve.update(non_maximum_suppression(edges[0]), annotations_of(sample))
+
+        return Meter(update, curve.scores, curve.image_counts)
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Tell which pixels may be of an edge, logits (B, 1, ...) -> (B, ...) bool."""

@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelnet_edu import EdgeDetection, SemanticSegmentation, SurfaceNormals
+from pixelnet_edu import EdgeDetection, RoomScenes, SemanticSegmentation, SurfaceNormals
 from pixelnet_edu.tasks import targets_at
+from pixelnet_edu.training import trained
+from pixelnet_edu.training.evaluation import measure
 
 PALETTE = torch.tensor([[0, 0, 0], [255, 0, 0], [0, 255, 0]], dtype=torch.uint8)
 SEGMENTATION = SemanticSegmentation(("a", "b", "c"), PALETTE)
@@ -88,3 +90,19 @@ def test_class_out_of_range_is_named():
         EdgeDetection().loss(torch.randn(1, 1, 1), torch.tensor([[7]]))
     with pytest.raises(ValueError, match="labels: found class 7, expected 0 to 2, or 255 for void"):
         SEGMENTATION.loss(torch.randn(1, 1, 3), torch.tensor([[7]]))
+
+
+@pytest.mark.parametrize("name", ["segmentation", "normals", "edges"])
+def test_leading_score_is_found_again_from_what_each_image_adds(name):
+    net, task = trained(f"rooms-{name}")
+    meter = measure(net.cpu(), task, RoomScenes(96, 4, seed=1))
+    counts, scores = meter.counts(), meter.scores()
+    assert len(counts) == 4
+    assert float(task.pooled(counts.sum(0))) == pytest.approx(
+        scores[task.score], abs=0.05 if name == "normals" else 1e-3
+    )
+    assert task.pooled(counts[:, None]).shape == (4, 1)
+    fewer = measure(net, task, RoomScenes(96, 2, seed=1)).scores()
+    assert float(task.pooled(counts[:2].sum(0))) == pytest.approx(
+        fewer[task.score], abs=0.05 if name == "normals" else 1e-3
+    )

@@ -9,12 +9,12 @@ import typer
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe, vary
-from pixelnet_edu.experiments.plan import choose_arms, plan_runs
-from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
+from pixelnet_edu.experiments.plan import choose_arms, plan_runs, setting_of
+from pixelnet_edu.experiments.records import SHIPPED, Record, read_records, tuning_records
 from pixelnet_edu.experiments.report import compare_text, draw, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.experiments.studies import leak, shapes
-from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text
+from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text, tuned
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
 from pixelnet_edu.training.config import processes
@@ -56,7 +56,9 @@ def reproduce(
     jobs: Annotated[int, typer.Option(min=1, help="Processes that train at the same time.")] = 1,
     time_limit: Annotated[float | None, typer.Option(min=0, help="Minutes after which no run is begun.")] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Stop if there is no GPU, instead of training for days.")] = False,
-    tune: Annotated[bool, typer.Option("--tune", help="Train at five rates, without scoring the test set.")] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Seek each arm's learning rate, on held-out training images.")
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the experiments, or the arms of one.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure a few steps; say how long it all takes.")] = False,
 ) -> None:
@@ -79,22 +81,25 @@ def reproduce(
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)
     base = base_recipe(task or chosen.tasks[0], data, preset, steps, weights, backbone)
-    base = vary(base, held_out=tune)
     recipes.build_task(base)  # a task that the data cannot serve ends here
     if list_:
         found = choose_arms(chosen, base, ["every"])
         return print("\n".join(f"{arm.name:<22} {arm.about}{'' if arm.default else ' (by --arms)'}" for arm in found))
     named = arms.split(",") if arms else []
     trained, numbers = choose_arms(chosen, base, named), parse_seeds(seeds)
+    held_out = vary(base, held_out=True)
+    known = tuning_records(records, name, setting_of(held_out))
     if tune:
-        trained, numbers = at_rates(trained), [FIRST_SEED + number for number in numbers]
-    runs = plan_runs(chosen, base, trained, numbers, records, root)
+        base, numbers = held_out, [FIRST_SEED + number for number in numbers]
+    runs = plan_runs(chosen, base, at_rates(trained, known) if tune else tuned(trained, known), numbers, records, root)
     if dry_run:
         return print(forecast(runs, jobs))
     left = execute(runs, jobs, time_limit)
     print(f"{len(runs) - len(left)} of {len(runs)} records in {runs[0].folder}; `pixelnet report {name}` shows them")
     if left:
         print("the time is up; the same command continues")
+    elif tune and len(at_rates(trained, read_records(runs[0].folder))) > len(runs) / len(numbers):
+        print("the best rate of some arm is at the end of its grid; the same command tries the next one")
 
 
 def report(

@@ -102,8 +102,9 @@ def base_recipe(
 ) -> Recipe:
     """Choose the recipe that an experiment's arms change: that of `recipes`, shorter on laptops, uniform sampling.
 
-    The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, and scores at most 100 test images; that of
-    photographs keeps its steps and scores all of them.
+    The laptop's keeps the paper's share of pixels, 2,000 of 224 x 224, scores at most 100 test images and computes in
+    float32, the same on every machine; that of photographs keeps its steps and scores all images. Each seed has
+    training rooms of its own.
 
     Raises
     ------
@@ -118,16 +119,28 @@ def base_recipe(
     recipe = preset(task, data, name, weights, backbone=backbone)
     laptop = name == "laptop"
     steps = steps or (_STEPS.get(data, 400) if laptop else recipe.training.steps)
-    return vary(
+    recipe = vary(
         recipe,
         sampler="uniform",
         test_images=recipe.test_images or (_TEST_IMAGES if laptop else None),
-        steps=steps,
+        fresh_rooms=data == "rooms",
         points_per_image=scaled(recipe, 2000),
         evaluate_every=0,
-        checkpoint_every=max(1, min(recipe.training.checkpoint_every, steps // 6)),
-        log_every=max(1, steps // 40),
+        precision="no" if laptop else recipe.training.precision,
     )
+    return of_length(recipe, steps)
+
+
+def of_length(recipe: Recipe, steps: int) -> Recipe:
+    """Change a recipe's steps, and with them how often it saves and logs.
+
+    Examples
+    --------
+    >>> of_length(preset("normals", "rooms", "laptop"), 120).training.checkpoint_every
+    20
+    """
+    checkpoint_every = max(1, min(recipe.training.checkpoint_every, steps // 6))
+    return vary(recipe, steps=steps, checkpoint_every=checkpoint_every, log_every=max(1, steps // 40))
 
 
 def vary(recipe: Recipe, **changes) -> Recipe:
@@ -141,6 +154,19 @@ def vary(recipe: Recipe, **changes) -> Recipe:
     """
     training = {name: changes.pop(name) for name in _TRAINING & changes.keys()}
     return replace(recipe, training=replace(recipe.training, **training), **changes)
+
+
+def longer(arm: Arm, times: int) -> Arm:
+    """Change an arm so that it is trained so many times as long, and only if it is named.
+
+    Examples
+    --------
+    >>> arm = longer(Arm("few", "few pixels", preset("normals", "rooms", "laptop")), 2)
+    >>> arm.name, arm.about, arm.recipe.training.steps
+    ('few-2', 'few pixels, 6,000 steps', 6000)
+    """
+    recipe = of_length(arm.recipe, times * arm.recipe.training.steps)
+    return Arm(f"{arm.name}-{times}", f"{arm.about}, {recipe.training.steps:,} steps", recipe, default=False)
 
 
 def every_pixel(recipe: Recipe) -> Recipe:

@@ -87,9 +87,6 @@ def plan_runs(
 ) -> list[Run]:
     """List the runs, seed by seed, so that an early stop leaves whole comparisons.
 
-    Their records go to ``RECORDS/EXPERIMENT/TASK-DATA-PRESET``, followed by what is not the preset's of backbone and
-    weights, and by "tuning" where a learning rate is sought.
-
     Raises
     ------
     ValueError
@@ -97,11 +94,21 @@ def plan_runs(
     """
     if len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: found {','.join(map(str, seeds))}, expected whole numbers from 0, each once")
+    folder = records / chosen.name / setting_of(base)
+    return [Run(chosen.name, arm.name, vary(arm.recipe, seed=seed), folder, root) for seed in seeds for arm in arms]
+
+
+def setting_of(base: Recipe) -> str:
+    """Name the folder of an experiment's records: ``TASK-DATA-PRESET``, what is not the preset's, and "tuning".
+
+    Examples
+    --------
+    >>> setting_of(preset("segmentation", "rooms", "laptop"))
+    'segmentation-rooms-laptop'
+    """
     own = preset(base.task, base.data, base.name)
     others = [v for v, usual in ((base.backbone, own.backbone), (base.weights, own.weights)) if v != usual]
-    setting = [base.task, base.data, base.name, *others, *(["tuning"] if base.held_out else [])]
-    folder = records / chosen.name / "-".join(setting)
-    return [Run(chosen.name, arm.name, vary(arm.recipe, seed=seed), folder, root) for seed in seeds for arm in arms]
+    return "-".join([base.task, base.data, base.name, *others, *(["tuning"] if base.held_out else [])])
 
 
 def is_finished(run: Run) -> bool:

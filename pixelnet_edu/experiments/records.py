@@ -11,6 +11,7 @@ import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pixelnet_edu.data.reading import check_name
@@ -32,7 +33,8 @@ class Record:
     recipe : dict
         The whole `Recipe`.
     readings : list of dict
-        ``step`` and ``scores``: numbers, or ``iou`` with one a class; a score that does not exist is None.
+        ``step`` and ``scores``: numbers, or ``iou`` with one a class; a score that does not exist is None. And
+        ``images``, at the end a line of counts for each test image, by which the task's leading score is pooled.
     loss : list of (int, float)
         Step, and mean loss since the step before it in this list.
     made : dict
@@ -74,6 +76,10 @@ class Record:
         scores = self.readings[reading]["scores"]
         check_name("score", name, scores)
         return scores[name]
+
+    def image_counts(self, reading: int = -1) -> np.ndarray:
+        """Return the counts of each test image at a reading, (M, n); M is 0 where the record has none."""
+        return np.array([line.split() for line in self.readings[reading].get("images", ())], dtype=np.int64)
 
     def same_result(self, other: "Record") -> bool:
         """Tell whether two records agree in everything but the timing."""
@@ -147,6 +153,14 @@ def read_records(folder: Path) -> list[Record]:
     return sorted((read_record(path) for path in paths), key=lambda record: (record.arm, record.seed))
 
 
+def tuning_records(records: Path, name: str, setting: str) -> list[Record]:
+    """Read the records of a tuning, of this folder or else of the package; an empty list where there are none."""
+    for folder in (records / name / setting, SHIPPED / name / setting):
+        if any(folder.glob("*-seed*.json")):
+            return read_records(folder)
+    return []
+
+
 def made_with(threads: int) -> dict:
     """Return what a run is begun with: device, threads, versions, and the commit where git knows it."""
     return {
@@ -170,7 +184,7 @@ def _check_types(path: Path, content: dict) -> None:
     for name, kind in expected.items():
         if type(content[name]) is not kind:
             raise ValueError(f"{path}: {name}: found {type(content[name]).__name__}, expected {kind.__name__}")
-    whole = [isinstance(r, dict) and r.keys() == {"step", "scores"} and r["scores"] for r in content["readings"]]
+    whole = [isinstance(r, dict) and {"step", "scores"} <= r.keys() and r["scores"] for r in content["readings"]]
     if not whole or not all(whole):
         raise ValueError(f"{path}: readings: found {content['readings']!r:.60}, expected a step and scores in each")
 

@@ -22,10 +22,10 @@ from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task, target_of
-from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.evaluation import measure
 from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
 from pixelnet_edu.training.runs import write_json
-from pixelnet_edu.training.trainer import fit
+from pixelnet_edu.training.trainer import DivergedError, fit
 
 LITTLE = 64 << 20  # bytes; with less than this left, a failed write is put down to a full disk
 
@@ -70,13 +70,17 @@ def fit_recipe(recipe: Recipe, root: Path | None, **options) -> tuple[PixelNet, 
 
 
 def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
-    """Train, read the scores on the way, and gather the record."""
-    notes, note = _noting(run, on_step)
+    """Train, read the scores on the way, and gather the record; where a rate is sought, diverging is a result, too."""
+    (notes, note), task, log = _noting(run, on_step), TASKS[run.recipe.task], []
     resume = any(run.work.glob("checkpoint-*"))
-    _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
+    try:
+        _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
+    except DivergedError:
+        if not run.recipe.held_out:
+            raise
+        notes |= {"readings": [{"step": step, "scores": {task.score: None}} for step in run.readings], "seconds": []}
     loss = [[row["step"], row["loss"]] for row in log]
     timing = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": notes["seconds"]}
-    task = TASKS[run.recipe.task]
     tolerance = {"loss": LOSS_TOLERANCE, task.score: task.tolerance}
     about = run.experiment, run.arm, run.seed, plain(run.recipe)
     return Record(*about, notes["readings"], loss, made, timing, tolerance)
@@ -91,7 +95,8 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
     def note(step: int, seconds: float, model: PixelNet) -> None:
         if step in run.readings:
             earlier = sum(reading["step"] < step for reading in notes["readings"])
-            notes["readings"][earlier:] = [{"step": step, "scores": _scores(run, model, task, test)}]
+            reading = {"step": step} | _scores(run, model, task, test)
+            notes["readings"][earlier:] = [reading if step == run.readings[-1] else reading | {"images": []}]
             notes["seconds"][earlier:] = [round(seconds, 2)]
             write_json(path, notes)
         on_step()
@@ -100,12 +105,14 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
 
 
 def _scores(run: Run, model: PixelNet, task: Task, test: SampleSet) -> dict:
-    """Score the test set; of the task's scores keep the numbers, and the IoU of each class."""
-    scores = evaluate(model, task, test, workers=torch.get_num_threads())
+    """Score the test set: the task's numbers, the IoU of each class, and a line of counts for each image."""
+    meter = measure(model, task, test, workers=torch.get_num_threads())
+    scores, counts = meter.scores(), meter.counts() if meter.counts else ()
     extra = experiment(run.experiment).extra_scores
     scores |= extra(model, task, test) if extra else {}
     kept = {name: value for name, value in scores.items() if isinstance(value, float) or name == "iou"}
-    return json.loads(json.dumps(kept), parse_constant=lambda _: None)  # NaN, a class that never occurs
+    kept = json.loads(json.dumps(kept), parse_constant=lambda _: None)  # NaN, a class that never occurs
+    return {"scores": kept, "images": [" ".join(map(str, image)) for image in counts]}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from pixelnet_edu.metrics.boundaries import BoundaryCurve, boundary_scores
@@ -31,7 +32,12 @@ def printed(unit: str, factor: int, **labels: str) -> dict[str, Score]:
 
 
 class Meter(NamedTuple):
-    """Takes the decoded prediction (1, ...) and the sample of one image after the other; tells the scores of all."""
+    """Takes the decoded prediction (1, ...) and the sample of one image after the other; tells the scores of all.
+
+    ``counts``, where a task has it, returns whole numbers of each image (M, n), whose sum over images gives the task's
+    leading score by `Task.pooled`: what it takes to ask how the score would be on other images.
+    """
 
     update: Callable[[Tensor, dict], None]
     scores: Callable[[], dict]
+    counts: Callable[[], np.ndarray] | None = None

@@ -99,14 +99,7 @@ class BoundaryCurve:
         RuntimeError
             If a worker process died; ``update`` may find it first.
         """
-        if not self._counts:
-            raise ValueError("scores: found no images, expected at least one; call update first")
-        with _explained(self.workers):
-            self._counts = [counts.result() if isinstance(counts, Future) else counts for counts in self._counts]
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-        by_image = np.stack(self._counts)
+        by_image = self._finished()
         total = by_image.sum(0)
         own_best = [counts[:, _shares(counts)[2].argmax()] for counts in by_image]
         recall, precision, f = _shares(total)
@@ -121,6 +114,21 @@ class BoundaryCurve:
             "counts": dict(zip(("recalled", "annotated", "correct", "detected"), total.tolist(), strict=True)),
             "images": [_best(self.thresholds, counts) for counts in by_image],
         }
+
+    def image_counts(self) -> np.ndarray:
+        """Return the counts of each image, in the order of ``scores()["counts"]``, (M, 4 T)."""
+        return self._finished().reshape(len(self._counts), -1)
+
+    def _finished(self) -> np.ndarray:
+        """Wait for the workers; return the counts of each image, (M, 4, T)."""
+        if not self._counts:
+            raise ValueError("scores: found no images, expected at least one; call update first")
+        with _explained(self.workers):
+            self._counts = [counts.result() if isinstance(counts, Future) else counts for counts in self._counts]
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        return np.stack(self._counts)
 
     def _submit(self, *job: object) -> Future:
         """Hand an image to the workers, at the latest when each has one more waiting."""
@@ -184,6 +192,20 @@ def boundary_scores(
     for soft_map, drawn in tqdm(images, total=len(soft_maps), desc="boundaries", disable=not progress, leave=False):
         curve.update(soft_map, drawn)
     return curve.scores()
+
+
+def pooled_f(counts: np.ndarray) -> np.ndarray:
+    """Return the best F at one of the thresholds, of sums of `BoundaryCurve.image_counts`, (..., 4 T) to (...).
+
+    Examples
+    --------
+    >>> drawn = torch.eye(40, dtype=torch.bool)[None]
+    >>> curve = BoundaryCurve(thresholds=3)
+    >>> curve.update(0.8 * drawn[0], drawn)
+    >>> float(pooled_f(curve.image_counts().sum(0)))
+    1.0
+    """
+    return _shares(np.moveaxis(counts.reshape(*counts.shape[:-1], 4, -1), -2, 0))[2].max(-1)
 
 
 def _check(image: str, soft_map: np.ndarray, annotations: np.ndarray) -> None:

@@ -7,11 +7,13 @@ length, the angle between them in degrees, then mean, median, root mean square, 
 Shapes: B images, H x W pixels, M valid pixels of all images together.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 THRESHOLDS = {"within_11_25": 11.25, "within_22_5": 22.5, "within_30": 30.0}
+_BINS = np.concatenate([np.arange(45), np.arange(45, 181, 5)]).astype(float)  # borders, in degrees
 
 
 class NormalErrors:
@@ -58,6 +60,28 @@ class NormalErrors:
         mean, rmse = degrees.double().mean(), degrees.double().square().mean().sqrt()
         scores = {"mean": float(mean), "median": float(sum(middle) / 2), "rmse": float(rmse)}
         return scores | {name: 100 * float((degrees < t).double().mean()) for name, t in THRESHOLDS.items()}
+
+    def image_counts(self) -> np.ndarray:
+        """Return for each update how many pixels have an error between 0 and 1 degrees, 1 and 2, ..., (M, bins)."""
+        return np.stack([np.histogram(degrees.numpy(), _BINS)[0] for degrees in self.degrees])
+
+
+def pooled_median(counts: np.ndarray) -> np.ndarray:
+    """Return the median, in degrees, of sums of `NormalErrors.image_counts`, on a straight line within a bin.
+
+    Examples
+    --------
+    >>> counts = np.zeros(len(_BINS) - 1, dtype=int)
+    >>> counts[7] = 4  # four pixels between 7 and 8 degrees
+    >>> float(pooled_median(counts))
+    7.5
+    """
+    below = counts.cumsum(-1)
+    half = below[..., -1:] / 2
+    bin_ = (below < half).sum(-1, keepdims=True)
+    here, until = (np.take_along_axis(values, bin_, -1) for values in (counts, below))
+    share = 1 - (until - half) / np.maximum(here, 1)
+    return (_BINS[bin_] + share * np.diff(_BINS)[bin_])[..., 0]
 
 
 def normal_scores(predictions: Tensor, targets: Tensor, valid: Tensor) -> dict:

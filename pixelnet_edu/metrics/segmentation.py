@@ -5,6 +5,7 @@ Source: the PASCAL VOC challenge (Everingham et al., IJCV 2010): TP / (TP + FP +
 Shapes: K classes; predictions and targets have any equal shape, such as (B, H, W).
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,7 @@ class ConfusionMatrix:
     def __init__(self, num_classes: int, ignore_index: int = VOID) -> None:
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+        self._images: list[Tensor] = []
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Add predicted and target class indices of equal shape.
@@ -50,7 +52,13 @@ class ConfusionMatrix:
             if len(wrong):
                 raise ValueError(f"{name}: found class {int(wrong[0])}, expected 0 to {self.num_classes - 1}")
         pairs = (targets * self.num_classes + predictions).cpu().bincount(minlength=self.num_classes**2)
-        self.counts += pairs.view(self.num_classes, -1)
+        added = pairs.view(self.num_classes, -1)
+        self.counts += added
+        self._images.append(torch.cat([added.diag(), added.sum(1), added.sum(0)]))
+
+    def image_counts(self) -> np.ndarray:
+        """Return for each update the pixels that are right, true and predicted of each class, (M, 3 K)."""
+        return torch.stack(self._images).numpy()
 
     def scores(self) -> dict:
         """Return ``miou``, ``accuracy`` (shares between 0 and 1) and ``iou``, one a class.
@@ -61,6 +69,22 @@ class ConfusionMatrix:
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diag()
         iou = right / union
         return {"miou": float(iou.nanmean()), "accuracy": float(right.sum() / self.counts.sum()), "iou": iou.tolist()}
+
+
+def pooled_miou(counts: np.ndarray) -> np.ndarray:
+    """Return the mean IoU of sums of `ConfusionMatrix.image_counts`, (..., 3 K) to (...).
+
+    Examples
+    --------
+    >>> matrix = ConfusionMatrix(2)
+    >>> matrix.update(torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0]))
+    >>> float(pooled_miou(matrix.image_counts().sum(0)))
+    0.5
+    """
+    right, true, predicted = np.split(counts.astype(float), 3, axis=-1)
+    union = true + predicted - right
+    iou = np.divide(right, union, out=np.full_like(right, np.nan), where=union > 0)
+    return np.nanmean(iou, axis=-1)
 
 
 def segmentation_scores(predictions: Tensor, targets: Tensor, num_classes: int, ignore_index: int = VOID) -> dict:

@@ -7,6 +7,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from pixelnet_edu.data.samples import SampleSet
+from pixelnet_edu.metrics import Meter
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
 
@@ -39,6 +40,11 @@ def evaluate(model: PixelNet, task: Task, dataset: SampleSet, progress: bool = F
     ValueError
         If the data set is empty, or its samples lack the task's target.
     """
+    return measure(model, task, dataset, progress, workers).scores()
+
+
+def measure(model: PixelNet, task: Task, dataset: SampleSet, progress: bool = False, workers: int = 1) -> Meter:
+    """Do what `evaluate` does, and return the meter: it knows each image's part, where the task counts."""
     if not len(dataset):
         raise ValueError("dataset: found no samples, expected at least one to score")
     meter = task.meter(workers)
@@ -46,7 +52,7 @@ def evaluate(model: PixelNet, task: Task, dataset: SampleSet, progress: bool = F
         sample = dataset[index]
         target_of(sample, task)
         meter.update(task.decode(predict_one(model, sample["image"])), sample)
-    return meter.scores()
+    return meter
 
 
 def predict_one(model: PixelNet, image: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ BACKBONES = {"laptop": "small-vgg", "photographs": "tf_efficientnet_lite0", "pap
 WEIGHTS = ("none", "imagenet", "hed")
 _PLACES = {"uniform": UniformSampler, "any": AnyPixelSampler, "spatial": SpatialSampler, "patch": PatchSampler}
 _SAMPLERS = _PLACES | {"hard": HardPixelSampler}
+_APART = 1000  # seeds of rooms from one seed of training to the next: none is that of the test rooms
 SAMPLERS = (*_SAMPLERS, "balanced", *ALLOCATIONS)
 
 
@@ -70,6 +71,8 @@ class Recipe:
     held_out : bool
         Whether the last fifth of the training images is not trained on, but scored instead of the test set: to choose a
         learning rate by. In a film its frames resemble the others less than every fifth frame would.
+    fresh_rooms : bool
+        Whether the training rooms follow from the seed; else they are those of seed 0 for all.
     training : TrainingConfig
         How to train.
     """
@@ -93,6 +96,7 @@ class Recipe:
     scale: tuple[float, float] = (1.0, 1.0)
     test_images: int | None = None
     held_out: bool = False
+    fresh_rooms: bool = False
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -183,7 +187,8 @@ def build_data(recipe: Recipe, root: Path | None, split: str) -> SampleSet:
 def _open(recipe: Recipe, root: Path | None, split: str) -> SampleSet:
     """Open the whole of a split."""
     if recipe.data == "rooms":
-        seed, number = (0, 2000) if split == "train" else (1, 200)
+        first = _APART * recipe.training.seed if recipe.fresh_rooms else 0
+        seed, number = (first, 2000) if split == "train" else (1, 200)
         return RoomScenes(recipe.size, number, seed, cache_dir=root or cache_folder() / "rooms")
     if root is None:
         raise ValueError(f"root: missing, expected the folder of {recipe.data}; say --root DIR")

@@ -31,6 +31,10 @@ from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.step import draw_points, mean_loss_backward
 
 
+class DivergedError(ValueError):
+    """The loss is no longer finite."""
+
+
 def fit(
     model: PixelNet,
     task: Task,
@@ -183,7 +187,7 @@ class _Trainer:
             loss = float(self.accelerator.reduce(torch.tensor(loss, device=self.accelerator.device), "mean"))  # pyright: ignore[reportArgumentType] a tensor
         if not loss < float("inf"):
             cure = f"lower learning_rate (now {self.config.learning_rate}) or set clip_norm"
-            raise ValueError(f"loss: found {loss} near step {self.step}, expected a finite number; {cure}")
+            raise DivergedError(f"loss: found {loss} near step {self.step}, expected a finite number; {cure}")
         self.losses, rate = [], self.schedule.get_last_lr()[0]
         self.journal.write({"step": self.step, "loss": loss, "learning_rate": rate, "score": score, "seconds": seconds})
 

@@ -25,7 +25,7 @@ def tiny():
             "hidden": (16,),
             "test_images": 3,
             "points_per_image": 100,
-            "precision": "no",
+            "fresh_rooms": False,
             "checkpoint_every": 2,
             "log_every": 2,
         }

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 
-from pixelnet_edu import evaluate
+from pixelnet_edu import SurfaceNormals, evaluate
 from pixelnet_edu.experiments import EXPERIMENTS, records, runner
-from pixelnet_edu.experiments.design import vary
+from pixelnet_edu.experiments.cost.costs import paper_cost, step_cost
+from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.plan import choose_arms, is_finished, plan_runs
 from pixelnet_edu.experiments.records import read_record, read_records
 from pixelnet_edu.experiments.runner import perform
@@ -68,6 +69,16 @@ def test_record_holds_what_training_and_scoring_by_hand_give(whole, plan, rooms)
     assert whole.recipe["training"]["seed"] == 3
     assert len(whole.timing["seconds"]) == 2
     assert whole.timing["seconds"] == sorted(whole.timing["seconds"])
+
+
+def test_record_holds_what_each_test_image_adds(whole):
+    counts = whole.image_counts()
+    assert len(counts) == 3  # test images
+    assert SurfaceNormals.pooled(counts.sum(0)) == pytest.approx(
+        whole.score("median"), abs=0.6
+    )  # bins of 1 or 5 degrees
+    assert counts.sum() == 3 * 32 * 32
+    assert len(whole.image_counts(0)) == 0  # only at the end
 
 
 @pytest.mark.parametrize("step", [1, 3, 5, 6])
@@ -254,9 +265,41 @@ def test_paper_arms_are_the_papers_numbers():
     assert batches["uniform-4"] == batches["5x2000"] == (5, 2000, "uniform")
     assert batches["1x40000"] == (1, 40_000, "any")
     assert batches["all-pixels"] == (5, 224 * 224, "any")
-    control = [name for name in batches if name[0].isdigit() and name != "1x40000"]
+    control = ("1x10000", "2x5000", "5x2000", "10x1000", "1x10000-patch", "5x2000-patch")
     assert {images * points for images, points, _ in map(batches.get, control)} == {10_000}
-    assert len(control) == 8
+
+
+def test_every_arm_of_table_4_keeps_its_budget():
+    """Equal images, or equal products of this network or of the paper's, up to the rounding of steps."""
+    base = base_recipe("segmentation", "rooms", "laptop")
+    arms = {arm.name: arm.recipe for arm in EXPERIMENTS["table4"].arms(base)}
+    net = build_model(base)
+    few = arms["5x2000"]
+
+    def spent(recipe, budget, longer):
+        training = recipe.training
+        images, points = training.images_per_step, training.points_per_image
+        if budget == "images":
+            return images * training.steps / longer
+        ours = step_cost(net.backbone, net.head, base.size, images, points)["step_macs"]
+        paper = paper_cost(images, round(points / 0.1836734))["step_macs"]  # 96^2 / 224^2
+        return training.steps / longer * {"products": ours, "paper-products": paper}.get(budget, 1)
+
+    for name, recipe in arms.items():
+        *_, budget = ["steps", *[b for b in ("paper-products", "products", "images") if b in name][:1]]
+        longer = int(name[-1]) if name[-2:] in ("-2", "-4") else 1
+        assert spent(recipe, budget, longer) == pytest.approx(spent(few, budget, 1), rel=0.005), name
+        assert recipe.fresh_rooms
+    assert arms["1x2000-images-4"].training.steps == 4 * 5 * few.training.steps
+
+
+def test_rooms_follow_from_the_seed_where_they_are_to(rooms, tiny):
+    fresh = vary(tiny(), seed=3, fresh_rooms=True)
+    assert build_data(vary(tiny(), seed=3), rooms, "train").seed == 0
+    assert build_data(fresh, rooms, "train").seed == 3000
+    assert build_data(fresh, rooms, "test").dataset.seed == 1
+    assert base_recipe("normals", "rooms", "laptop").fresh_rooms
+    assert not base_recipe("normals", "nyud", "photographs").fresh_rooms
 
 
 def test_dry_run_writes_nothing_and_adds_up(plan):
@@ -333,7 +376,7 @@ def test_seeds_and_arms_that_cannot_be(plan):
     for seeds in ([0, 3, 3], [-1]):
         with pytest.raises(ValueError, match="expected whole numbers from 0, each once"):
             plan(seeds=seeds)
-    with pytest.raises(ValueError, match="arms: found 'hard', expected some of 1x40000, 5x2000"):
+    with pytest.raises(ValueError, match="arms: found 'hard', expected some of 1x40000, 1x2000"):
         plan(arms=["hard"])
     with pytest.raises(ValueError, match="expected each arm once"):
         plan(arms=["5x2000", "5x2000"])

@@ -1,13 +1,16 @@
 """Learning rates are sought on training images that are left out, by seeds that no other record has."""
 
+from dataclasses import replace
+
 import pytest
 
 from pixelnet_edu.experiments.arms import EXPERIMENTS
 from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.plan import choose_arms, plan_runs
-from pixelnet_edu.experiments.records import read_records
+from pixelnet_edu.experiments.records import Record, read_records
+from pixelnet_edu.experiments.runner import perform
 from pixelnet_edu.experiments.schedule import execute
-from pixelnet_edu.experiments.tuning import at_rates, best_rates, rates_text
+from pixelnet_edu.experiments.tuning import at_rates, best_rates, rates_text, tuned
 from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import build_data
 
@@ -21,12 +24,61 @@ def test_a_fifth_of_the_training_images_is_held_out(rooms, tiny):
     assert training[1599]["image"].equal(everything[1599]["image"])
 
 
-def test_five_rates_around_an_arms_own(tiny):
-    arms = at_rates(EXPERIMENTS["table1"].arms(tiny())[:2])
-    assert [arm.name.partition("@")[0] for arm in arms] == ["all-pixels"] * 5 + ["uniform-4"] * 5
-    rates = [arm.recipe.training.learning_rate for arm in arms[:5]]
-    assert rates == pytest.approx([0.033, 0.1, 0.3, 0.9, 2.7])
-    assert all(arm.recipe.held_out for arm in arms)
+def trial(arm, rate, median, seed=100):
+    """Return what a tuning leaves of one arm at one rate."""
+    recipe = {"task": "normals", "data": "rooms", "training": {"seed": seed}}
+    return Record("table1", f"{arm}@{rate}", seed, recipe, [{"step": 6, "scores": {"median": median}}], [], {}, {})
+
+
+def test_three_rates_then_one_beyond_the_best_end(tiny):
+    """A smaller median is better."""
+    arms = EXPERIMENTS["table1"].arms(tiny("normals"))[:2]
+
+    def rates_of(*records):
+        return [arm.name.partition("@") for arm in at_rates(arms, records)]
+
+    assert [name for name, _, _ in rates_of()] == ["all-pixels"] * 3 + ["uniform-4"] * 3
+    assert [arm.recipe.training.learning_rate for arm in at_rates(arms)[:3]] == pytest.approx([0.1, 0.3, 0.9])
+    assert all(arm.recipe.held_out for arm in at_rates(arms))
+    falling = [trial("uniform-4", 0.1, 9.0), trial("uniform-4", 0.3, 12.0), trial("uniform-4", 0.9, 15.0)]
+    assert [rate for name, _, rate in rates_of(*falling) if name == "uniform-4"] == ["0.033", "0.1", "0.3", "0.9"]
+    found = [*falling, trial("uniform-4", 0.033, 10.0)]
+    assert len(rates_of(*found)) == 3 + 4  # 0.1 is inside; the other arm has no record
+    diverged = [trial("uniform-4", 0.1, 9.0), trial("uniform-4", 0.3, 8.0), trial("uniform-4", 0.9, None)]
+    assert len(rates_of(*diverged)) == 3 + 3
+
+
+def test_an_arm_takes_the_best_rate_unless_its_own_is_as_good(tiny):
+    few = next(arm for arm in EXPERIMENTS["table1"].arms(tiny("normals")) if arm.name == "uniform-4")
+
+    def rate(*medians):
+        records = [trial("uniform-4", r, m) for r, m in zip((0.1, 0.3, 0.9), medians, strict=True)]
+        (arm,) = tuned([few], records)
+        return arm.recipe.training.learning_rate
+
+    assert tuned([few], [])[0].recipe == few.recipe
+    assert rate(9.0, 12.0, 15.0) == 0.1
+    assert rate(11.9, 12.0, 15.0) == 0.3  # its own; a tenth of a degree tells nothing
+    assert rate(None, 12.0, None) == 0.3
+    assert rate(15.0, None, 13.0) == 0.9
+    two_seeds = [
+        trial("uniform-4", r, m, s) for s, r, m in ((100, 0.1, 9), (101, 0.1, 15), (100, 0.9, 11), (101, 0.9, 11))
+    ]
+    assert best_rates(two_seeds) == {"uniform-4": 0.9}
+
+
+def test_a_rate_that_diverges_is_a_result(rooms, tiny, tmp_path):
+    base = vary(tiny("normals"), held_out=True, learning_rate=1e18)
+    arms = at_rates(choose_arms(EXPERIMENTS["table1"], base, ["uniform-4"]))
+    runs = plan_runs(EXPERIMENTS["table1"], base, arms, [100], tmp_path, rooms)
+    execute(runs, progress=False)
+    records = read_records(runs[0].folder)
+    assert all(record.score("median") is None for record in records)
+    assert "diverged" in rates_text(records)
+    scored = plan_runs(EXPERIMENTS["table1"], vary(base, held_out=False), arms[:1], [0], tmp_path, rooms)[0]
+    scored = replace(scored, recipe=vary(scored.recipe, held_out=False))
+    with pytest.raises(ValueError, match="lower learning_rate"):
+        perform(scored, 1)
 
 
 def test_the_best_rate_is_found_and_starred(rooms, tiny, tmp_path):

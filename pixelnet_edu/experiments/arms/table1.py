@@ -3,7 +3,7 @@
 Source: table 1 of the paper (PixelNet, arXiv 1702.06506); smaller samples and other samplers are ours.
 """
 
-from pixelnet_edu.experiments.design import AS_GOOD, Arm, Claim, Experiment, every_pixel, uniform, vary
+from pixelnet_edu.experiments.design import AS_GOOD, Arm, Claim, Experiment, every_pixel, longer, uniform, vary
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training.recipes import Recipe
 
@@ -13,7 +13,8 @@ def arms(base: Recipe) -> list[Arm]:
 
     "All" draws every pixel of the crop, and the loss leaves the void ones out; so an image weighs as much as its valid
     pixels, whereas 4 % of each weigh all images alike. Hard and class-balanced pixels are not weighted back, so their
-    loss is another one; "class-balanced-weighted" estimates the loss of all pixels from them without bias.
+    loss is another one; "class-balanced-weighted" estimates the loss of all pixels from them without bias. Every arm
+    has a learning rate of its own (`tuning`), and the first two are trained for twice and four times as long, too.
     """
     of_classes = TASKS[base.task].class_balanced  # "" where there are none
     samplers = (
@@ -22,9 +23,10 @@ def arms(base: Recipe) -> list[Arm]:
         ("spatial", "4 %, spread over a grid", "spatial", False),
         ("hard", "4 %, mostly those of high loss", "hard", False),
     )
+    all_pixels, few = Arm("all-pixels", "every pixel", every_pixel(base)), uniform(base, "uniform-4", 2000)
     return [
-        Arm("all-pixels", "every pixel", every_pixel(base)),
-        uniform(base, "uniform-4", 2000),
+        all_pixels,
+        few,
         uniform(base, "uniform-1", 500, default=False),
         uniform(base, "uniform-0.25", 125, default=False),
         *[
@@ -32,6 +34,7 @@ def arms(base: Recipe) -> list[Arm]:
             for name, about, sampler, reweight in samplers
             if sampler
         ],
+        *[longer(arm, times) for times in (2, 4) for arm in (all_pixels, few)],
     ]
 
 

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from pixelnet_edu.model.backbones import VGG16
+from pixelnet_edu.model.heads import MLPHead
+
 FLOAT_BYTES = 4
 FORWARD_AND_BACKWARD = 3  # products of the forward size: outputs, gradients of weights, gradients of inputs
 
@@ -35,9 +38,10 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
     Returns
     -------
     dict
-        ``backbone_macs`` and ``head_macs`` of the forward pass, ``step_macs`` of both passes; ``head_macs_per_point``;
-        ``fewest_head_macs``, where the first layer's products are a cell's or a point's on each level, whichever are
-        fewer; ``hypercolumn_bytes`` and ``hidden_bytes`` (activations of the hidden layers) of all points, and of one.
+        ``backbone_macs`` and ``head_macs`` of the forward pass; ``step_macs`` of both passes, of which a frozen
+        backbone has the first only; ``head_macs_per_point``; ``fewest_head_macs``, where the first layer's products are
+        a cell's or a point's on each level, whichever are fewer; ``hypercolumn_bytes`` and ``hidden_bytes``
+        (activations of the hidden layers) of all points, and of one.
 
     Examples
     --------
@@ -58,7 +62,23 @@ def step_cost(backbone: nn.Module, head: nn.Module, size: tuple[int, int], image
     for name, value in of_a_point.items():
         cost |= {name: images * points * value, f"{name}_per_point": value}
     cost |= {"fewest_head_macs": cost["head_macs"] - images * saved}
-    return cost | {"step_macs": FORWARD_AND_BACKWARD * (cost["backbone_macs"] + cost["head_macs"])}
+    is_trained = any(weight.requires_grad for weight in backbone.parameters() if weight.dim() > 1)
+    passes = FORWARD_AND_BACKWARD if is_trained else 1
+    return cost | {"step_macs": passes * cost["backbone_macs"] + FORWARD_AND_BACKWARD * cost["head_macs"]}
+
+
+def paper_cost(images: int, points: int) -> dict:
+    """Count a step of the paper's network, VGG-16 with fc6 and fc7 and the 4096-4096 predictor, at 224 x 224.
+
+    Examples
+    --------
+    >>> paper_cost(5, 2000)["head_macs_per_point"]
+    39669760
+    """
+    with torch.device("meta"):  # shapes without numbers
+        backbone = VGG16()
+        head = MLPHead(backbone.hypercolumn_channels, 21)
+    return step_cost(backbone, head, (224, 224), images, points)
 
 
 def _forward(backbone: nn.Module, *size: int) -> tuple[int, list[Tensor]]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 THRESHOLDS = {"within_11_25": 11.25, "within_22_5": 22.5, "within_30": 30.0}
-_BINS = np.concatenate([np.arange(45), np.arange(45, 181, 5)]).astype(float)  # borders, in degrees
+_BINS = np.concatenate([np.arange(0, 30, 0.5), np.arange(30, 181, 5)])  # borders, in degrees
 
 
 class NormalErrors:
@@ -62,7 +62,7 @@ class NormalErrors:
         return scores | {name: 100 * float((degrees < t).double().mean()) for name, t in THRESHOLDS.items()}
 
     def image_counts(self) -> np.ndarray:
-        """Return for each update how many pixels have an error between 0 and 1 degrees, 1 and 2, ..., (M, bins)."""
+        """Return for each update how many pixels have an error between two borders, 0.5 or 5 degrees apart, (M, bins)."""
         return np.stack([np.histogram(degrees.numpy(), _BINS)[0] for degrees in self.degrees])
 
 
@@ -72,9 +72,9 @@ def pooled_median(counts: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> counts = np.zeros(len(_BINS) - 1, dtype=int)
-    >>> counts[7] = 4  # four pixels between 7 and 8 degrees
+    >>> counts[14] = 4  # four pixels between 7 and 7.5 degrees
     >>> float(pooled_median(counts))
-    7.5
+    7.25
     """
     below = counts.cumsum(-1)
     half = below[..., -1:] / 2

@@ -75,8 +75,8 @@ def test_record_holds_what_each_test_image_adds(whole):
     counts = whole.image_counts()
     assert len(counts) == 3  # test images
     assert SurfaceNormals.pooled(counts.sum(0)) == pytest.approx(
-        whole.score("median"), abs=0.6
-    )  # bins of 1 or 5 degrees
+        whole.score("median"), abs=1.5
+    )  # bins of 5 degrees
     assert counts.sum() == 3 * 32 * 32
     assert len(whole.image_counts(0)) == 0  # only at the end
 

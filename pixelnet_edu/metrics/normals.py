@@ -62,7 +62,7 @@ class NormalErrors:
         return scores | {name: 100 * float((degrees < t).double().mean()) for name, t in THRESHOLDS.items()}
 
     def image_counts(self) -> np.ndarray:
-        """Return for each update how many pixels have an error between two borders, 0.5 or 5 degrees apart, (M, bins)."""
+        """Return for each update how many pixels have errors in each bin of 0.5 or 5 degrees, (M, bins)."""
         return np.stack([np.histogram(degrees.numpy(), _BINS)[0] for degrees in self.degrees])
 
 

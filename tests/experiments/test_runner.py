@@ -74,9 +74,7 @@ def test_record_holds_what_training_and_scoring_by_hand_give(whole, plan, rooms)
 def test_record_holds_what_each_test_image_adds(whole):
     counts = whole.image_counts()
     assert len(counts) == 3  # test images
-    assert SurfaceNormals.pooled(counts.sum(0)) == pytest.approx(
-        whole.score("median"), abs=1.5
-    )  # bins of 5 degrees
+    assert SurfaceNormals.pooled(counts.sum(0)) == pytest.approx(whole.score("median"), abs=1.5)  # a bin has 5 degrees
     assert counts.sum() == 3 * 32 * 32
     assert len(whole.image_counts(0)) == 0  # only at the end
 

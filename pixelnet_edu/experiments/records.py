@@ -38,7 +38,8 @@ class Record:
     loss : list of (int, float)
         Step, and mean loss since the step before it in this list.
     made : dict
-        With what the run was begun: ``device``, ``threads``, ``versions`` and ``commit``.
+        With what the run was begun: ``device``, ``threads``, ``versions`` and ``commit``; and ``step_macs``, the
+        multiply-adds of a step.
     timing : dict
         ``date``, and ``seconds`` of training before each reading.
     tolerance : dict

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments.arms import experiment
+from pixelnet_edu.experiments.cost.costs import step_cost
 from pixelnet_edu.experiments.design import LOSS_TOLERANCE
 from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
@@ -73,6 +74,7 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     """Train, read the scores on the way, and gather the record; where a rate is sought, diverging is a result, too."""
     (notes, note), task, log = _noting(run, on_step), TASKS[run.recipe.task], []
     resume = any(run.work.glob("checkpoint-*"))
+    made = made | {"step_macs": _step_macs(run.recipe)}
     try:
         _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
     except DivergedError:
@@ -84,6 +86,13 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     tolerance = {"loss": LOSS_TOLERANCE, task.score: task.tolerance}
     about = run.experiment, run.arm, run.seed, plain(run.recipe)
     return Record(*about, notes["readings"], loss, made, timing, tolerance)
+
+
+def _step_macs(recipe: Recipe) -> int:
+    """Count the multiply-adds of a step, which, unlike its seconds, are the same on every machine."""
+    net, training = build_model(recipe, pretrained=False), recipe.training
+    cost = step_cost(net.backbone, net.head, recipe.size, training.images_per_step, training.points_per_image)
+    return cost["step_macs"]
 
 
 def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:

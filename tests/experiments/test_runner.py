@@ -79,6 +79,12 @@ def test_record_holds_what_each_test_image_adds(whole):
     assert len(whole.image_counts(0)) == 0  # only at the end
 
 
+def test_record_holds_the_products_of_a_step(whole):
+    """By hand: convolutions of 3 x 3 on 5 images of 32 x 32, and 41 points of each (4 %) through 32 -> 16 -> 3."""
+    backbone = 9 * (3 * 8 + 8 * 8) * 32**2 + 9 * (8 * 8 + 8 * 8) * 16**2 + 9 * (8 * 16 + 16 * 16) * 8**2
+    assert whole.made["step_macs"] == 3 * 5 * (backbone + 41 * (32 * 16 + 16 * 3))
+
+
 @pytest.mark.parametrize("step", [1, 3, 5, 6])
 def test_stopped_run_continues_to_the_same_record(whole, plan, step):
     (run,) = plan(arms=["5x2000"], seeds=[3])

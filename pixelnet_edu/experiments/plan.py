@@ -56,6 +56,12 @@ class Run:
         return self.folder / self.name
 
     @property
+    def steps_left(self) -> int:
+        """The steps that follow its newest checkpoint; all without one."""
+        saved = [int(path.name.partition("-")[2]) for path in self.work.glob("checkpoint-[0-9]*")]
+        return self.recipe.training.steps - max(saved, default=0)
+
+    @property
     def readings(self) -> list[int]:
         """The steps after which the test set is scored."""
         return [max(1, round(share * self.recipe.training.steps)) for share in experiment(self.experiment).readings]

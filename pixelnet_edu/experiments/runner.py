@@ -74,7 +74,7 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     """Train, read the scores on the way, and gather the record; where a rate is sought, diverging is a result, too."""
     (notes, note), task, log = _noting(run, on_step), TASKS[run.recipe.task], []
     resume = any(run.work.glob("checkpoint-*"))
-    made = made | {"step_macs": _step_macs(run.recipe)}
+    made = made | {"step_macs": step_macs(run.recipe)}
     try:
         _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
     except DivergedError:
@@ -88,7 +88,7 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     return Record(*about, notes["readings"], loss, made, timing, tolerance)
 
 
-def _step_macs(recipe: Recipe) -> int:
+def step_macs(recipe: Recipe) -> int:
     """Count the multiply-adds of a step, which, unlike its seconds, are the same on every machine."""
     net, training = build_model(recipe, pretrained=False), recipe.training
     cost = step_cost(net.backbone, net.head, recipe.size, training.images_per_step, training.points_per_image)

@@ -1,6 +1,6 @@
 """Many runs one after the other or side by side, for as long as there is time; and how long they will take.
 
-A run counts with its steps, so the time left is that of all runs together.
+A run counts with the multiply-adds of the steps that it has left, so the time left is that of all runs together.
 """
 
 import multiprocessing
@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import pairwise
 from multiprocessing.sharedctypes import Synchronized
 
@@ -19,12 +20,13 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
-from pixelnet_edu.experiments.runner import fit_recipe, perform
+from pixelnet_edu.experiments.runner import fit_recipe, perform, step_macs
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_data, build_model, build_task
 from pixelnet_edu.training.runs import keep_freed_memory
 
 _WARM_UP, _MEASURED, _SCORED = 3, 6, 3  # steps, steps, test images
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, progress: bool = True) -> list[Run]:
@@ -54,13 +56,14 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     check_networks(left)
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     threads = max(1, torch.get_num_threads() // jobs)
-    total = sum(run.recipe.training.steps for run in left)
-    with tqdm(total=total, disable=not progress, unit="step", dynamic_ncols=True) as bar:
+    prices = {run.arm: step_macs(run.recipe) for run in left}
+    total = sum(run.steps_left * prices[run.arm] for run in left)
+    with tqdm(total=total, disable=not progress, bar_format=_BAR, dynamic_ncols=True) as bar:
         if jobs > 1:
-            return _side_by_side(left, jobs, threads, deadline, bar)
+            return _side_by_side(left, prices, jobs, threads, deadline, bar)
         while left and time.monotonic() < deadline:
             bar.set_description(left[0].name)
-            perform(left.pop(0), threads, bar.update)
+            perform(left[0], threads, partial(bar.update, prices[left.pop(0).arm]))
     return left
 
 
@@ -77,17 +80,19 @@ def check_networks(runs: Sequence[Run]) -> None:
             build_model(recipe)
 
 
-def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar: tqdm) -> list[Run]:
+def _side_by_side(
+    left: list[Run], prices: dict[str, int], jobs: int, threads: int, deadline: float, bar: tqdm
+) -> list[Run]:
     """Keep ``jobs`` processes busy; return the runs that were not begun."""
     context = multiprocessing.get_context("spawn")  # a forked process would inherit locks that torch's threads hold
-    steps, busy = context.Value("q", 0), set()
+    spent, busy = context.Value("d", 0), set()
     try:
-        with ProcessPoolExecutor(jobs, context, _join, (steps,)) as pool:
+        with ProcessPoolExecutor(jobs, context, _join, (spent,)) as pool:
             while busy or (left and time.monotonic() < deadline):
                 while left and len(busy) < jobs and time.monotonic() < deadline:
-                    busy.add(pool.submit(_perform_counted, left.pop(0), threads))
+                    busy.add(pool.submit(_perform_counted, left[0], threads, prices[left.pop(0).arm]))
                 done, busy = wait(busy, timeout=1, return_when=FIRST_COMPLETED)
-                bar.update(steps.value - bar.n)
+                bar.update(spent.value - bar.n)
                 for future in done:
                     future.result()  # raises what its run raised
     except BrokenProcessPool as error:
@@ -97,11 +102,11 @@ def _side_by_side(left: list[Run], jobs: int, threads: int, deadline: float, bar
     return left
 
 
-def _join(steps: Synchronized) -> None:
-    """Take over, in a new process, the counter of steps that all share; and end when the command is killed."""
-    global _steps
+def _join(spent: Synchronized) -> None:
+    """Take over, in a new process, the counter of work that all share; and end when the command is killed."""
+    global _spent
     keep_freed_memory()
-    _steps = steps
+    _spent = spent
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -111,15 +116,15 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _perform_counted(run: Run, threads: int) -> None:
+def _perform_counted(run: Run, threads: int, price: int) -> None:
     """Perform one run in a process of its own."""
-    perform(run, threads, _count)
+    perform(run, threads, partial(_count, price))
 
 
-def _count() -> None:
-    """Count a step."""
-    with _steps.get_lock():
-        _steps.value += 1
+def _count(price: int) -> None:
+    """Count a step of this price."""
+    with _spent.get_lock():
+        _spent.value += price
 
 
 def measure(run: Run) -> tuple[float, float]:

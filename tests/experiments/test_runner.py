@@ -1,6 +1,7 @@
 """Runs leave the same records whatever stops them, and never repeat or overwrite anything."""
 
 import errno
+import io
 import os
 import pickle
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from pixelnet_edu import SurfaceNormals, evaluate
-from pixelnet_edu.experiments import EXPERIMENTS, records, runner
+from pixelnet_edu.experiments import EXPERIMENTS, records, runner, schedule
 from pixelnet_edu.experiments.cost.costs import paper_cost, step_cost
 from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.plan import choose_arms, is_finished, plan_runs
@@ -153,7 +154,7 @@ JOBS = """
 import os, pickle, sys, time
 from pixelnet_edu.experiments import schedule
 
-schedule._count = lambda: {each_step}  # also in the processes, which import this file
+schedule._count = lambda price: {each_step}  # also in the processes, which import this file
 
 if __name__ == "__main__":
     schedule.execute(pickle.load(open(sys.argv[1], "rb")), jobs=2, progress=False)
@@ -304,6 +305,26 @@ def test_rooms_follow_from_the_seed_where_they_are_to(rooms, tiny):
     assert build_data(fresh, rooms, "test").dataset.seed == 1
     assert base_recipe("normals", "rooms", "laptop").fresh_rooms
     assert not base_recipe("normals", "nyud", "photographs").fresh_rooms
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_bar_counts_what_is_left_at_its_price(plan, jobs, monkeypatch):
+    """A run that was stopped after 5 of 6 steps has a checkpoint of 4."""
+    bars = []
+
+    class Bar(schedule.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options | {"disable": False, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr(schedule, "tqdm", Bar)
+    runs = plan(arms=["5x2000", "1x40000"], seeds=[0])
+    stopped_at(runs[0], 5)
+    few, many = (runner.step_macs(run.recipe) for run in runs)
+    assert few != many
+    execute(runs, jobs=jobs)
+    assert bars[0].total == 2 * few + 6 * many
+    assert bars[0].n == bars[0].total
 
 
 def test_dry_run_writes_nothing_and_adds_up(plan):

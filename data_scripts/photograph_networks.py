@@ -29,7 +29,7 @@ NETWORKS = {  # data set, and what its preset is changed in
     "normals": ("nyud", {}),
     "edges": (
         "bsds500",
-        {"frozen": True, "level_norm": True, "size": (320, 320), "points_per_image": 4096}
+        {"frozen": True, "zoom": 1, "fine": 16, "size": (320, 320), "scale": (1.0, 1.5), "points_per_image": 4096}
         | {"steps": 500, "learning_rate": 0.1},
     ),
 }

@@ -56,11 +56,12 @@ def _paper(task: str, data: str) -> Recipe:
 
 
 _AS_IT_IS = {"frozen": True, "level_norm": True, "sampler": "uniform"}
+_ENLARGED = {"zoom": 2, "level_norm": True}
 _PHOTOGRAPHS = {  # steps, learning rate, and what else was chosen for a data set
-    "camvid": (1000, 0.05, {"size": (120, 160), "zoom": 2, "level_norm": True}),  # poles are a pixel wide
+    "camvid": (1000, 0.05, {"size": (120, 160)} | _ENLARGED),  # poles are a pixel wide
     "nyud": (2500, 0.2, {"size": (120, 160), "scale": (1.0, 1.2), "fine": 16, "hidden": (512,)}),
     "voc": (300, 0.03, {"size": (128, 160), "zoom": 2} | _AS_IT_IS),  # the small copy, whose objects are small
-    "bsds500": (1500, 0.05, {"size": (160, 160), "test_images": 20, "fine": 16}),
+    "bsds500": (800, 0.05, {"size": (112, 112), "scale": (0.75, 1.25), "test_images": 20} | _ENLARGED),
 }
 _PHOTOGRAPHS_OTHERS = (1500, 0.03, {"size": (224, 224)} | _AS_IT_IS)  # not searched for
 

@@ -46,7 +46,10 @@ def reproduce(
     task: Annotated[Task | None, typer.Option(help="What to predict. [default: the first that fits]")] = None,
     data: Data = "rooms",
     root: Root = None,
-    preset: Preset = "laptop",
+    preset: Annotated[
+        Literal[recipes.PRESETS] | None,
+        typer.Option(help="As for train. [default: laptop; of pretraining, photographs]"),
+    ] = None,
     backbone: Backbone = None,
     weights: Weights = None,
     seeds: Annotated[str, typer.Option(help="5 for 0 to 4; or a list such as 0,3,4 (a single one: 3,).")] = "5",
@@ -80,7 +83,7 @@ def reproduce(
     if gpu and not torch.cuda.is_available():
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)
-    base = base_recipe(task or chosen.tasks[0], data, preset, steps, weights, backbone)
+    base = base_recipe(task or chosen.tasks[0], data, preset or chosen.preset, steps, weights, backbone)
     recipes.build_task(base)  # a task that the data cannot serve ends here
     if list_:
         found = choose_arms(chosen, base, ["every"])

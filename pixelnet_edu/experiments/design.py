@@ -81,6 +81,8 @@ class Experiment:
         Tasks that it makes sense for.
     extra_scores : callable, optional
         ``extra_scores(model, task, dataset)``: numbers beside the task's own.
+    preset : str
+        The preset whose recipe its arms change, unless another is named; the arms' names are the same for all.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Experiment:
     readings: tuple[float, ...] = (1.0,)
     tasks: tuple[str, ...] = tuple(TASKS)
     extra_scores: Callable[[PixelNet, Task, SampleSet], dict[str, float]] | None = None
+    preset: str = "laptop"
 
 
 def base_recipe(

@@ -231,8 +231,9 @@ def _task(records: Sequence[Record]) -> type[Task]:
 
 def _arms(records: Sequence[Record]) -> list[str]:
     """Return the arms that have records, in the experiment's order; those that it no longer has come last."""
-    base = base_recipe(records[0].recipe["task"], "rooms", "laptop")  # the names are the same for every data set
-    order = [arm.name for arm in experiment(records[0].experiment).arms(base)]
+    asked = experiment(records[0].experiment)
+    base = base_recipe(records[0].recipe["task"], "rooms", asked.preset)  # the names are the same for every data set
+    order = [arm.name for arm in asked.arms(base)]
     return sorted({r.arm for r in records}, key=lambda arm: (order.index(arm) if arm in order else len(order), arm))
 
 

@@ -32,4 +32,5 @@ EXPERIMENT = Experiment(
     arms=arms,
     claim=Claim("ImageNet weights end better than random ones in as many steps", "imagenet", "scratch"),
     readings=(0.5, 1.0),
+    preset="photographs",
 )

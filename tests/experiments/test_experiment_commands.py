@@ -9,7 +9,10 @@ from pixelnet_edu import cli
 from pixelnet_edu.experiments import cli as commands
 from pixelnet_edu.experiments import schedule
 from pixelnet_edu.experiments.arms import EXPERIMENTS
-from pixelnet_edu.experiments.design import base_recipe
+from pixelnet_edu.experiments.design import Arm, base_recipe
+from pixelnet_edu.experiments.records import read_records
+from pixelnet_edu.experiments.tuning import best_rates, scores_by_rate, tuned
+from pixelnet_edu.training.recipes import recipe_from
 
 
 @pytest.fixture
@@ -62,6 +65,32 @@ def test_lists(run):
     weighted = {arm.name: arm.recipe for arm in EXPERIMENTS["table1"].arms(base_recipe("edges", "rooms", "laptop"))}
     assert [name for name, recipe in weighted.items() if recipe.training.reweight] == ["class-balanced-weighted"]
     assert weighted["class-balanced-weighted"].sampler == weighted["class-balanced"].sampler == "balanced"
+
+
+def test_pretraining_has_a_preset_of_its_own(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pixelnet", "reproduce", "pretraining", "--data", "voc", "--list"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["imagenet", "scratch", "small"]
+
+
+def test_tuning_is_done_with_the_grid_and_then_taken(run, rooms, tmp_path):
+    """Three rates, one more if the best is at an end; then a scored run at the best."""
+    arguments = ["reproduce", "table1", "--arms", "uniform-4", "--root", rooms, "--records", tmp_path]
+    for _ in range(9):
+        status, out, _ = run(*arguments, "--tune", "--seeds", 1)
+        assert status == 0
+        if "tries the next one" not in out:
+            break
+    tried = read_records(tmp_path / "table1" / "segmentation-rooms-laptop-tuning")
+    assert len(tried) >= 3
+    (best,), rates = best_rates(tried).values(), list(scores_by_rate(tried)["uniform-4"])
+    assert best in rates[1:-1]
+    run(*arguments, "--seeds", "0,")
+    (scored,) = read_records(tmp_path / "table1" / "segmentation-rooms-laptop")
+    (arm,) = tuned([Arm("uniform-4", "", recipe_from(scored.recipe))], tried)
+    assert scored.recipe["training"]["learning_rate"] == arm.recipe.training.learning_rate
+    assert not scored.recipe["held_out"]
 
 
 def test_dry_run(run, rooms, tmp_path):

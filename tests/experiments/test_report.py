@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from pixelnet_edu.experiments.arms import EXPERIMENTS
+from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.intervals import interval, paired_difference
 from pixelnet_edu.experiments.paper import paper_value
 from pixelnet_edu.experiments.records import Record
@@ -18,6 +20,7 @@ from pixelnet_edu.experiments.report import (
     text_of,
     verdict_of,
 )
+from pixelnet_edu.tasks import TASKS
 
 T_2 = 4.302652729749464  # the 97.5 % point of Student's t with 2 degrees of freedom, from a printed table: 4.303
 
@@ -148,6 +151,17 @@ def test_pairs_are_the_seeds_that_both_arms_have():
     records = [record("uniform-4", 1, 0.5), record("uniform-4", 7, 0.6), record("all-pixels", 7, 0.4)]
     assert difference_of(records, "uniform-4", "all-pixels").mean == pytest.approx(20)
     assert "uniform-4            +20.0" in differences_text(records)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_every_experiment_is_reported_in_its_order(name):
+    asked = EXPERIMENTS[name]
+    task = asked.tasks[0]
+    arms = [arm.name for arm in asked.arms(base_recipe(task, "rooms", asked.preset))]
+    score = TASKS[task].score
+    found = [record(arm, seed, 0.5, experiment=name, task=task, score=score) for arm in sorted(arms) for seed in (0, 1)]
+    assert [row.arm for row in table_of(found)] == arms
+    assert asked.question in report_of(found)
 
 
 def test_other_machine_arm_by_arm():

@@ -9,7 +9,7 @@ from pixelnet_edu.experiments.design import Arm, Claim, Experiment, vary
 from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import Recipe
 
-_SCRATCH_RATE = 0.1  # not searched for yet, and no record that ships has this arm
+_SCRATCH_RATE = 0.1  # where a tuning begins
 
 
 def arms(base: Recipe) -> list[Arm]:

@@ -1,9 +1,11 @@
 """The command `pixelnet`: train a network, score it, colour a photograph with it."""
 
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Literal
 
 import typer
@@ -22,7 +24,7 @@ from pixelnet_edu.training import presets, recipes, runs
 from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.evaluation import evaluate as score
 from pixelnet_edu.training.runs import keep_freed_memory, provenance
-from pixelnet_edu.training.trainer import fit
+from pixelnet_edu.training.trainer import INTERRUPTED, fit
 
 app = typer.Typer(
     help="PixelNet: one network for the class, the surface normal or the boundary of every pixel.",
@@ -219,6 +221,7 @@ def _print(scores: dict) -> None:
 def main() -> None:
     """Run the command; an error is one line and exit status 2, Ctrl-C one line and 130."""
     keep_freed_memory()
+    signal.signal(signal.SIGINT, _interrupt)
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     if not processes().is_main_process:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -234,6 +237,12 @@ def main() -> None:
     if status == STOPPED:
         print(f"pixelnet: stopped; {CONTINUE}", file=sys.stderr)
     sys.exit(status)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and let a training know of it: an exception within a destructor would be lost."""
+    INTERRUPTED.set()
+    raise KeyboardInterrupt
 
 
 def _fail(message: str, error: Exception) -> None:

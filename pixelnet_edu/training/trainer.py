@@ -8,6 +8,7 @@ Source: five images a step and 2,000 pixels an image, as in the paper's released
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ from pixelnet_edu.training.checkpoints import Journal
 from pixelnet_edu.training.config import TrainingConfig, build_optimizer, build_schedule, processes, seeded
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.step import draw_points, mean_loss_backward
+
+INTERRUPTED = threading.Event()  # set by a command at Ctrl-C, in case what it interrupts swallows the exception
 
 
 class DivergedError(ValueError):
@@ -122,6 +125,8 @@ class _Trainer:
             if self.net.steps_trained > self.step and not hidden:
                 bar.write(f"fit: trained for {self.net.steps_trained} steps before; other images and pixels are drawn")
             for batch in self._loader(dataset, augment, workers):
+                if INTERRUPTED.is_set():
+                    raise KeyboardInterrupt
                 self._take_step(batch)
                 self._after_step(bar)
                 bar.update()

@@ -22,11 +22,13 @@ from pixelnet_edu import (
     SurfaceNormals,
     TrainingConfig,
     UniformSampler,
+    cli,
     evaluate,
     fit,
     seed_everything,
 )
 from pixelnet_edu.data.transforms import Augment
+from pixelnet_edu.training import trainer
 from pixelnet_edu.training.batches import Batches
 from pixelnet_edu.training.checkpoints import MODEL, MOMENTUM, STATE
 from pixelnet_edu.training.config import build_optimizer
@@ -277,3 +279,20 @@ def test_a_checkpoint_of_an_earlier_version_is_named(tmp_path):
     (tmp_path / "checkpoint-0000006" / STATE).unlink()
     with pytest.raises(ValueError, match=r"checkpoint-0000006: found no whole checkpoint of this version"):
         run(small_net(), replace(CONFIG, steps=8), folder=tmp_path, resume=True)
+
+
+def test_ctrl_c_that_something_swallowed_ends_the_training_before_the_next_step(monkeypatch):
+    """As where KeyboardInterrupt comes up within a destructor, which Python prints and forgets."""
+    steps = []
+
+    def interrupted(step, seconds, model):
+        steps.append(step)
+        with contextlib.suppress(KeyboardInterrupt):
+            cli._interrupt(2, None)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(small_net(), on_step=interrupted)
+    finally:
+        trainer.INTERRUPTED.clear()
+    assert steps == [1]

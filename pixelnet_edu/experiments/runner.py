@@ -104,8 +104,8 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
     def note(step: int, seconds: float, model: PixelNet) -> None:
         if step in run.readings:
             earlier = sum(reading["step"] < step for reading in notes["readings"])
-            reading = {"step": step} | _scores(run, model, task, test)
-            notes["readings"][earlier:] = [reading if step == run.readings[-1] else reading | {"images": []}]
+            last = step == run.readings[-1]
+            notes["readings"][earlier:] = [{"step": step} | _scores(run, model, task, test, with_images=last)]
             notes["seconds"][earlier:] = [round(seconds, 2)]
             write_json(path, notes)
         on_step()
@@ -113,10 +113,10 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
     return notes, note
 
 
-def _scores(run: Run, model: PixelNet, task: Task, test: SampleSet) -> dict:
-    """Score the test set: the task's numbers, the IoU of each class, and a line of counts for each image."""
+def _scores(run: Run, model: PixelNet, task: Task, test: SampleSet, with_images: bool) -> dict:
+    """Score the test set: the task's numbers, the IoU of each class, and on request a line of counts for each image."""
     meter = measure(model, task, test, workers=torch.get_num_threads())
-    scores, counts = meter.scores(), meter.counts() if meter.counts else ()
+    scores, counts = meter.scores(), meter.counts() if with_images and meter.counts else ()
     extra = experiment(run.experiment).extra_scores
     scores |= extra(model, task, test) if extra else {}
     kept = {name: value for name, value in scores.items() if isinstance(value, float) or name == "iou"}

@@ -11,7 +11,7 @@ from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe, vary
 from pixelnet_edu.experiments.plan import choose_arms, plan_runs, setting_of
 from pixelnet_edu.experiments.records import SHIPPED, Record, read_records, tuning_records
-from pixelnet_edu.experiments.report import compare_text, draw, report_of
+from pixelnet_edu.experiments.report import compare_text, draw, place_text, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
 from pixelnet_edu.experiments.studies import leak, shapes
 from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text, tuned
@@ -133,6 +133,8 @@ def report(
             print(f"{rates_text(found)}\n")
             continue
         print(f"{report_of(found)}\n")
+        if records != SHIPPED and (SHIPPED / name / folder.name).is_dir():
+            print(f"{place_text(found, read_records(SHIPPED / name / folder.name))}\n")
         if against:
             print(f"{compare_text(found, read_records(against / name / folder.name))}\n")
         picture = pictures / name / f"{folder.name}.png"

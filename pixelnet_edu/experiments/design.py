@@ -1,11 +1,11 @@
-"""What an experiment is: a question, the arms that answer it, the moments at which they are read, and the claim.
+"""What an experiment is: a question, the arms that answer it, the moments at which they are read, and the claims.
 
 An experiment module lists its arms as changes to one recipe; `plan` makes runs of them, `runner` trains those,
 `records` keeps what they leave, `report` makes the table.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
@@ -18,7 +18,6 @@ PAPER_PIXELS = 224 * 224
 _TRAINING = {field.name for field in fields(TrainingConfig)}
 _STEPS = {"rooms": 600, "nyud": 600, "bsds500": 600}  # 400 on the other data sets
 _TEST_IMAGES = 100
-AS_GOOD = {"miou": 2.0, "median": 1.0, "ods": 2.0}  # how much worse an arm may be, as printed, that is "as good"
 LOSS_TOLERANCE = 0.1  # of the same run on another machine: rounding differs there, and grows
 
 
@@ -36,12 +35,15 @@ class Arm:
         The whole recipe; the seed is set later.
     default : bool
         Whether it is trained unless arms are named: the paper's own arms.
+    against : str
+        The arm that it is compared with; by default the one that the experiment's first claim compares with.
     """
 
     name: str
     about: str
     recipe: Recipe
     default: bool = True
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,14 @@ class Claim:
         A sentence without its full stop.
     arm, other : str
         The arm that the claim is about, and the one that it is compared with.
-    allowance : dict of str to float
-        How much worse the arm may be and still count as good as the other, by score, as printed. Empty: the arm must
-        be better.
+    as_good : bool
+        Whether the arm is claimed to be as good as the other; else, to be better.
     """
 
     says: str
     arm: str
     other: str
-    allowance: dict[str, float] = field(default_factory=dict)
+    as_good: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Experiment:
     name, question : str
     arms : callable
         ``arms(base)``: the arms as changes to a recipe.
-    claim : Claim
+    claims : tuple of Claim
     readings : tuple of float
         Shares of the training after which the test set is scored; the last is 1.
     tasks : tuple of str
@@ -88,7 +89,7 @@ class Experiment:
     name: str
     question: str
     arms: Callable[[Recipe], list[Arm]]
-    claim: Claim
+    claims: tuple[Claim, ...]
     readings: tuple[float, ...] = (1.0,)
     tasks: tuple[str, ...] = tuple(TASKS)
     extra_scores: Callable[[PixelNet, Task, SampleSet], dict[str, float]] | None = None
@@ -159,17 +160,18 @@ def vary(recipe: Recipe, **changes) -> Recipe:
     return replace(recipe, training=replace(recipe.training, **training), **changes)
 
 
-def longer(arm: Arm, times: int) -> Arm:
-    """Change an arm so that it is trained so many times as long, and only if it is named.
+def longer(arm: Arm, times: int, against: str) -> Arm:
+    """Change an arm so that it is trained so many times as long, only if it is named, beside another as long.
 
     Examples
     --------
-    >>> arm = longer(Arm("few", "few pixels", preset("normals", "rooms", "laptop")), 2)
-    >>> arm.name, arm.about, arm.recipe.training.steps
-    ('few-2', 'few pixels, 6,000 steps', 6000)
+    >>> arm = longer(Arm("few", "few pixels", preset("normals", "rooms", "laptop")), 2, "all")
+    >>> arm.name, arm.about, arm.recipe.training.steps, arm.against
+    ('few-2', 'few pixels, 6,000 steps', 6000, 'all-2')
     """
     recipe = of_length(arm.recipe, times * arm.recipe.training.steps)
-    return Arm(f"{arm.name}-{times}", f"{arm.about}, {recipe.training.steps:,} steps", recipe, default=False)
+    about = f"{arm.about}, {recipe.training.steps:,} steps"
+    return Arm(f"{arm.name}-{times}", about, recipe, default=False, against=f"{against}-{times}")
 
 
 def every_pixel(recipe: Recipe) -> Recipe:

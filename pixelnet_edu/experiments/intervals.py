@@ -12,7 +12,7 @@ Shapes: S seeds, M test images, R resamples, n counts an image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,46 +22,20 @@ ROUNDING = 1e-14  # of the mean; values that differ by less than this are equal
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean of ``number`` values with its 95 % interval, which one value does not have (NaN)."""
-
-    mean: float
-    low: float
-    high: float
-    number: int
-
-    def __str__(self) -> str:
-        if self.number < 2:
-            return f"{self.mean:.1f}"
-        return f"{self.mean:.1f} ± {self.high - self.mean:.1f}"
-
-
-@dataclass(frozen=True)
-class Difference(Interval):
-    """A mean difference, and the probability ``p`` of one at least as far from 0 if there were none."""
-
-    p: float
-
-    def __str__(self) -> str:
-        if self.number < 2:
-            return f"{self.mean:+.1f}"
-        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
-        return f"{self.mean:+.1f} (95 % interval {self.low:+.1f} to {self.high:+.1f}, {self.number} pairs, {p})"
-
-
-@dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds, or a difference of two, with what is uncertain about it.
+    """A mean over seeds with what is uncertain about it.
 
     Parameters
     ----------
     mean : float
     seeds, images : float
-        Standard errors: of other seeds, and of other test images (0 where the records do not hold them).
+        Standard errors: of other seeds, NaN for one seed; of other test images, 0 where they are not counted.
     freedom : float
-        Degrees of freedom of both together; NaN, as ``seeds``, where an arm has one seed.
+        Degrees of freedom of both together.
     number : int
-        Seeds of the arm that has fewest.
+        Seeds; of two arms, those of the arm that has fewer.
+    confidence : float
+        How often the interval from ``low`` to ``high`` is to cover the true mean.
     """
 
     mean: float
@@ -69,18 +43,29 @@ class Estimate:
     images: float
     freedom: float
     number: int
+    confidence: float = CONFIDENCE
 
     @property
     def error(self) -> float:
-        """The standard error of both together."""
+        """The standard error of seeds and images together."""
         return float(np.hypot(self.seeds, self.images))
 
-    def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """Return the interval that covers the true mean with this confidence."""
+    @property
+    def half(self) -> float:
+        """Half the width of the interval; NaN for one seed."""
         from scipy import stats
 
-        half = self.error * stats.t.ppf((1 + confidence) / 2, self.freedom) if self.error else self.error
-        return Interval(self.mean, float(self.mean - half), float(self.mean + half), self.number)
+        return float(self.error * stats.t.ppf((1 + self.confidence) / 2, self.freedom)) if self.error else 0.0
+
+    @property
+    def low(self) -> float:
+        """The low end of the interval."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """The high end of the interval."""
+        return self.mean + self.half
 
     @property
     def p(self) -> float:
@@ -90,20 +75,35 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom)) if self.error else float(self.mean == 0)
 
     def __str__(self) -> str:
-        return str(self.interval())
+        return f"{self.mean:.1f}" if self.number < 2 else f"{self.mean:.1f} ± {self.half:.1f}"
+
+
+class Gain(Estimate):
+    """By how much one mean is above another."""
+
+    def __str__(self) -> str:
+        if self.number < 2:
+            return f"{self.mean:+.1f}"
+        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+        return f"{self.mean:+.1f} (95 % interval {self.low:+.1f} to {self.high:+.1f}, {self.number} seeds, {p})"
 
 
 class Sample:
-    """The scores of one arm: of each seed, and of each seed on resampled test images.
+    """The scores of one arm: of each seed, and their mean on test images that are drawn again.
 
     Parameters
     ----------
     values : sequence of S float
         The score of each seed.
     counts : array (S, M, n), optional
-        What each image adds to it; without, only the seeds' part is known.
+        What each image adds to it; without, only the part of the seeds is known.
     pooled : callable, optional
         The score of summed counts, (..., n) to (...).
+
+    Raises
+    ------
+    ValueError
+        For no values.
     """
 
     def __init__(
@@ -111,65 +111,67 @@ class Sample:
     ) -> None:
         if not len(values):
             raise ValueError("values: found none, expected at least one")
-        self.values = np.array(values, float)
-        if np.ptp(self.values) <= ROUNDING * abs(self.values.mean()):
-            self.values[:] = self.values[0]  # no spread but rounding
-        self.resampled = np.tile(self.values.mean(), (1, 1))  # (R, S), or one number for all
-        self.number = len(values)
+        self.number, self.mean = len(values), float(np.mean(values))
+        self.on_other_images = np.zeros(1)  # (R,), less the mean
+        differ = np.ptp(values) > ROUNDING * abs(self.mean)
+        self.variance = float(np.var(values, ddof=1) / self.number) * differ if self.number > 1 else float("nan")
         if counts is not None and pooled is not None and counts.shape[1]:
             S, M, n = counts.shape
             drawn = np.random.default_rng(M).multinomial(M, np.full(M, 1 / M), RESAMPLES)  # the same for every arm
             sums = drawn @ counts.transpose(1, 0, 2).reshape(M, S * n)
-            self.resampled = pooled(sums.reshape(RESAMPLES, S, n))
-
-    @property
-    def of_seeds(self) -> float:
-        """The variance of the mean that comes from the seeds; NaN for one."""
-        if self.number < 2:
-            return float("nan")
-        return float(self.values.var(ddof=1) / self.number) if np.ptp(self.values) else 0.0
+            self.on_other_images = pooled(sums.reshape(RESAMPLES, S, n)).mean(1)
 
 
-def estimate(sample: Sample, other: Sample | None = None) -> Estimate:
-    """Estimate the mean of an arm, or by how much it is above that of another arm.
+def estimate(sample: Sample) -> Estimate:
+    """Estimate the mean of an arm.
 
     Examples
     --------
     >>> str(estimate(Sample([40.0, 42.0, 44.0])))
     '42.0 ± 5.0'
-    >>> str(estimate(Sample([3.0, 4.0, 6.0]), Sample([1.0, 3.0, 3.0])))
-    '2.0 ± 3.2'
     """
-    arms, signs = ([sample, other], (1, -1)) if other else ([sample], (1,))
-    mean = sum(sign * arm.values.mean() for sign, arm in zip(signs, arms, strict=True))
-    on_others = sum(sign * (arm.resampled.mean(1) - arm.values.mean()) for sign, arm in zip(signs, arms, strict=True))
-    images = on_others.var()
-    seeds = sum(arm.of_seeds for arm in arms)
-    spread = sum(arm.of_seeds**2 / max(arm.number - 1, 1) for arm in arms)
-    freedom = (seeds + images) ** 2 / spread if spread else float("inf")
-    return Estimate(float(mean), seeds**0.5, float(images**0.5), float(freedom), min(arm.number for arm in arms))
+    return _combined(Estimate, sample.mean, sample.on_other_images, [sample])
 
 
-def holm(differences: Mapping[str, Estimate]) -> dict[str, Interval]:
-    """Return intervals that cover 0, all together, in 95 of 100 cases where no difference is one.
-
-    The smallest p of m is held against 5 % / m, the next against 5 % / (m - 1), and so on: each interval is as wide as
-    that asks. Of one difference it is the plain 95 % interval.
+def gain(sample: Sample, other: Sample) -> Gain:
+    """Estimate by how much the mean of an arm is above that of another, whose seeds are not its partners.
 
     Examples
     --------
-    >>> found = {name: estimate(Sample([v, v + 1, v + 2])) for name, v in (("far", 9.0), ("near", 0.0))}
-    >>> {name: str(interval) for name, interval in holm(found).items()}
-    {'far': '10.0 ± 3.6', 'near': '1.0 ± 2.5'}
+    >>> str(gain(Sample([3.0, 4.0, 6.0]), Sample([1.0, 3.0, 3.0])))
+    '+2.0 (95 % interval -1.2 to +5.2, 3 seeds, p = 0.150)'
     """
-    order = sorted(differences, key=lambda name: differences[name].p)
-    found = {
-        name: differences[name].interval(1 - (1 - CONFIDENCE) / (len(order) - k)) for k, name in enumerate(order)
-    }
-    return {name: found[name] for name in differences}
+    on_other_images = sample.on_other_images - other.on_other_images
+    return _combined(Gain, sample.mean - other.mean, on_other_images, [sample, other])
 
 
-def interval(values: Sequence[float]) -> Interval:
+def _combined(kind: type, mean: float, on_other_images: np.ndarray, arms: Sequence[Sample]) -> Estimate:
+    """Put the parts together."""
+    images, seeds = float(on_other_images.var()), sum(arm.variance for arm in arms)
+    spread = sum(arm.variance**2 / max(arm.number - 1, 1) for arm in arms)
+    freedom = (seeds + images) ** 2 / spread if spread else float("inf")
+    return kind(mean, seeds**0.5, images**0.5, freedom, min(arm.number for arm in arms))
+
+
+def holm(gains: Mapping[str, Gain]) -> dict[str, Gain]:
+    """Widen intervals so that all together cover 0 in 95 of 100 cases where no arm gains or loses anything.
+
+    The smallest p of m is held against 5 % / m, the next against 5 % / (m - 1), and so on: each interval is as wide as
+    that asks. Of one gain it is the plain 95 % interval.
+
+    Examples
+    --------
+    >>> none = Sample([0.0, 1.0, 2.0])
+    >>> found = holm({"far": gain(Sample([9.0, 10.0, 11.0]), none), "near": gain(Sample([1.0, 2.0, 3.0]), none)})
+    >>> [round(one.half, 1) for one in found.values()]
+    [2.9, 2.3]
+    """
+    order = sorted(gains, key=lambda name: gains[name].p)
+    levels = {name: 1 - (1 - CONFIDENCE) / (len(order) - k) for k, name in enumerate(order)}
+    return {name: replace(one, confidence=levels[name]) for name, one in gains.items()}
+
+
+def interval(values: Sequence[float]) -> Estimate:
     """Return the mean and its 95 % interval by Student's t.
 
     Raises
@@ -182,13 +184,11 @@ def interval(values: Sequence[float]) -> Interval:
     >>> str(interval([40.0, 42.0, 44.0]))
     '42.0 ± 5.0'
     """
-    return estimate(Sample(values)).interval()
+    return estimate(Sample(values))
 
 
-def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference:
-    """Return the mean of ``values - others``, pair by pair, its 95 % interval, and p of the paired t-test.
-
-    For runs that share more than a seed, such as one run on two machines.
+def paired_gain(values: Sequence[float], others: Sequence[float]) -> Gain:
+    """Return the mean of ``values - others``, pair by pair, for runs that share more than a seed: by the paired t-test.
 
     Raises
     ------
@@ -197,11 +197,10 @@ def paired_difference(values: Sequence[float], others: Sequence[float]) -> Diffe
 
     Examples
     --------
-    >>> str(paired_difference([3.0, 4.0, 6.0], [1.0, 3.0, 3.0]))
-    '+2.0 (95 % interval -0.5 to +4.5, 3 pairs, p = 0.074)'
+    >>> str(paired_gain([3.0, 4.0, 6.0], [1.0, 3.0, 3.0]))
+    '+2.0 (95 % interval -0.5 to +4.5, 3 seeds, p = 0.074)'
     """
     if len(values) != len(others):
         raise ValueError(f"others: found {len(others)} values, expected {len(values)}, one for each of the first")
-    found = estimate(Sample(np.subtract(values, others)))
-    i = found.interval()
-    return Difference(i.mean, i.low, i.high, i.number, found.p)
+    sample = Sample(np.subtract(values, others))
+    return _combined(Gain, sample.mean, np.zeros(1), [sample])

@@ -4,7 +4,7 @@ The learning rate stays constant, so that a score read on the way is not that of
 carries the seconds of training before it.
 """
 
-from pixelnet_edu.experiments.design import AS_GOOD, Arm, Claim, Experiment, every_pixel, uniform, vary
+from pixelnet_edu.experiments.design import Arm, Claim, Experiment, every_pixel, uniform, vary
 from pixelnet_edu.training.recipes import Recipe
 
 
@@ -20,8 +20,8 @@ EXPERIMENT = Experiment(
     name="budget",
     question="Which share of the pixels gives the best score for the time?",
     arms=arms,
-    claim=Claim(
-        "1 % of the pixels trains as well as 16 % in the same number of steps", "uniform-1", "uniform-16", AS_GOOD
+    claims=(
+        Claim("1 % of the pixels trains as well as 16 % in as many steps", "uniform-1", "uniform-16", as_good=True),
     ),
     readings=(0.25, 0.5, 0.75, 1.0),
 )

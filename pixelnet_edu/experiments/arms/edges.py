@@ -67,8 +67,10 @@ EXPERIMENT = Experiment(
     name="edges",
     question="Which share of edge pixels should a sample have?",
     arms=arms,
-    claim=Claim(
-        "a sample with half its pixels on edges gives better boundaries than a uniform one", "edges-50", "uniform"
+    claims=(
+        Claim(
+            "a sample with half its pixels on edges gives better boundaries than a uniform one", "edges-50", "uniform"
+        ),
     ),
     tasks=("edges",),
     extra_scores=calibration,

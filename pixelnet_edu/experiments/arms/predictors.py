@@ -28,5 +28,5 @@ EXPERIMENT = Experiment(
     name="predictors",
     question="Does a nonlinear predictor beat a linear one on the same hypercolumns?",
     arms=arms,
-    claim=Claim("a nonlinear predictor beats a linear one on normalised levels", "mlp-2", "linear-norm"),
+    claims=(Claim("a nonlinear predictor beats a linear one on normalised levels", "mlp-2", "linear-norm"),),
 )

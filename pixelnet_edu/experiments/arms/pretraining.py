@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
     name="pretraining",
     question="What do ImageNet weights add on photographs?",
     arms=arms,
-    claim=Claim("ImageNet weights end better than random ones in as many steps", "imagenet", "scratch"),
+    claims=(Claim("ImageNet weights end better than random ones in as many steps", "imagenet", "scratch"),),
     readings=(0.5, 1.0),
     preset="photographs",
 )

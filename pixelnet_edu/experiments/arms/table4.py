@@ -43,12 +43,19 @@ def _arm(
     # Few images have 80 % valid pixels, so that arm draws from all of them.
     sampler = "any" if batch == _MANY else "patch" if patch else "uniform"
     recipe = vary(base, images_per_step=images, points_per_image=number, sampler=sampler)
-    suffixes = ["patch" if patch else "", "" if budget == "steps" else budget, "" if times == 1 else str(times)]
-    name = "-".join(["x".join(map(str, batch)), *filter(None, suffixes)])
     about = [f"{images} x {percent(base, number)}", *["side by side"] * patch, f"{steps:,} steps"]
     return Arm(
-        name, ", ".join(about), recipe if budget == "steps" and times == 1 else of_length(recipe, steps), default
+        _name(batch, "patch" * patch, "" if budget == "steps" else budget, times=times),
+        ", ".join(about),
+        recipe if steps == base.training.steps else of_length(recipe, steps),
+        default,
+        against=_name(batch) if patch else _name(_FEW, times=times),
     )
+
+
+def _name(batch: tuple[int, int], *parts: str, times: int = 1) -> str:
+    """Join what tells an arm from the others."""
+    return "-".join(["x".join(map(str, batch)), *filter(None, parts), *[str(times)] * (times > 1)])
 
 
 def _price(base: Recipe, batch: tuple[int, int], budget: str) -> float:
@@ -76,10 +83,19 @@ def _paper_products() -> tuple[int, int]:
     return none, one - none
 
 
+_BETTER = "five images with few pixels train better than one image with many"
 EXPERIMENT = Experiment(
     name="table4",
     question="Many pixels of one image, or few pixels of many images?",
     arms=arms,
-    claim=Claim("five images with few pixels train better than one image with many", "5x2000", "1x40000"),
+    claims=(
+        Claim(f"{_BETTER}, after as many steps", "5x2000", "1x40000"),
+        Claim(f"{_BETTER}, after four times as many steps", "5x2000-4", "1x40000-4"),
+        Claim(f"{_BETTER}, after as many images", "5x2000", "1x40000-images"),
+        Claim(f"{_BETTER}, after as many multiply-adds", "5x2000", "1x40000-products"),
+        Claim(f"{_BETTER}, after as many multiply-adds of the paper's network", "5x2000", "1x40000-paper-products"),
+        Claim("five images a step train better than one, after as many images and pixels", "5x2000", "1x2000-images"),
+        Claim("scattered pixels train better than pixels side by side", "5x2000", "5x2000-patch"),
+    ),
     readings=(0.5, 1.0),
 )

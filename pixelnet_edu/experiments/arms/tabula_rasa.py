@@ -34,6 +34,6 @@ EXPERIMENT = Experiment(
     name="tabula_rasa",
     question="What do pretrained weights add, and how far does sampling help from scratch?",
     arms=arms,
-    claim=Claim("weights trained for boundaries end better than random ones in as few steps", "hed", "scratch"),
+    claims=(Claim("weights trained for boundaries end better than random ones in as few steps", "hed", "scratch"),),
     readings=(0.25, 0.5, 0.75, 1.0),
 )

@@ -1,0 +1,153 @@
+"""What records say about an arm beside another: how much it gains, and in one of four words, whether it is as good.
+
+An arm is *as good* if its gain is surely above minus the margin; *worse, but within the margin* if it surely loses, and
+surely less than that; *worse* if it surely loses, perhaps more; else one *can't tell*. The margin was set before any
+arm was compared: half of what drawing 0.25 % of the pixels loses against all of them, in the package's own records.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pixelnet_edu.experiments.design import Claim
+from pixelnet_edu.experiments.intervals import Estimate, Gain, Sample, estimate, gain, holm
+from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
+from pixelnet_edu.tasks import TASKS, Task
+
+AS_GOOD, WITHIN, WORSE, OPEN = KINDS = ("as good", "worse, but within the margin", "worse", "can't tell")
+_LEAST = 1 / 8  # of a task's tolerance
+_NORMAL = 1.96  # the quantile of many seeds
+_NOTICEABLE = 0.05  # an IoU from which on a class counts as found
+
+
+def interval_of(records: Sequence[Record], arm: str) -> Estimate:
+    """Return the mean of an arm's leading score at the end of training, with its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        If the arm has no record.
+    """
+    return estimate(_sample(records, arm))
+
+
+def difference_of(records: Sequence[Record], arm: str, other: str) -> Gain | None:
+    """Return how much better an arm's leading score is than another's; None if one of them has no record.
+
+    Positive is better, also where a lower score is.
+    """
+    if not {arm, other} <= {record.arm for record in records}:
+        return None
+    better, worse = (arm, other) if task_of(records).higher_is_better else (other, arm)
+    return gain(_sample(records, better), _sample(records, worse))
+
+
+def gains_over(records: Sequence[Record], other: str, arms: Sequence[str]) -> dict[str, Gain]:
+    """Return the gain of each arm over one, with Holm's correction for their number."""
+    found = {arm: difference_of(records, arm, other) for arm in arms if arm != other}
+    return holm({arm: one for arm, one in found.items() if one is not None})
+
+
+def margin_of(records: Sequence[Record]) -> float:
+    """Return the margin of a setting, as printed: half of what 0.25 % loses in the package's records of table 1.
+
+    Where those have no such arms, or it loses next to nothing there, it is an eighth of the task's tolerance: half a
+    point of mIoU, a quarter of a degree.
+    """
+    recipe, task = records[0].recipe, task_of(records)
+    folder = SHIPPED / "table1" / "-".join(recipe[name] for name in ("task", "data", "name"))
+    shipped = read_records(folder) if any(folder.glob("*.json")) else []
+    lost = difference_of(shipped, "uniform-0.25", "all-pixels")
+    least = _LEAST * task.tolerance * task.scores[task.score].factor
+    return max(least, -lost.mean / 2 if lost else 0)
+
+
+def kind_of(gained: Gain, margin: float) -> str:
+    """Say in one of four words how an arm stands.
+
+    Examples
+    --------
+    >>> from pixelnet_edu.experiments.intervals import paired_gain
+    >>> [kind_of(paired_gain(values, [0, 0, 0]), margin=1) for values in ([-1, 0, 1], [0, 0.1, 0.2], [-2, -2.1, -2.2])]
+    ["can't tell", 'as good', 'worse']
+    """
+    if gained.low > -margin:
+        return WITHIN if gained.high < 0 else AS_GOOD
+    return WORSE if gained.high < 0 else OPEN
+
+
+def seeds_to_tell(gained: Gain, margin: float) -> int | None:
+    """Return about how many seeds an arm would need for a verdict, if its gain stays as it is; None if none would do.
+
+    Its interval has to come clear of 0 or of minus the margin, whichever is farther; test images stay the same.
+    """
+    half = max(gained.mean + margin, -gained.mean) / _NORMAL
+    if gained.images >= half:
+        return None
+    return math.ceil(gained.number * gained.seeds**2 / (half**2 - gained.images**2))
+
+
+def verdict_of(records: Sequence[Record], claim: Claim) -> str:
+    """Say in one sentence what the records say of a claim.
+
+    That an arm is as good has four verdicts. That it is better holds where the other surely loses, and fails where the
+    arm surely does. Nothing can be told where no run found a second class: equal failures are no evidence.
+    """
+    gained = difference_of(records, claim.arm, claim.other)
+    says = f"{claim.says[0].upper()}{claim.says[1:]}"
+    if gained is None or gained.number < 2:
+        return f"{says}: {OPEN}, since {claim.arm} and {claim.other} have not 2 seeds or more each."
+    margin = margin_of(records)
+    word = kind_of(gained, margin) if claim.as_good else _better(gained)
+    measured = f"the gain of {claim.arm} over {claim.other} in {unit_of(records)} is {gained}"
+    if all(found_one_class(record) for record in records if record.arm in (claim.arm, claim.other)):
+        word, measured = OPEN, f"no run of either arm found a second class; {measured}"
+    if claim.as_good:
+        measured += f", the margin {margin:.1f}"
+    if word == OPEN and claim.as_good:
+        more = seeds_to_tell(gained, margin)
+        measured += (
+            f"; {f'about {more} seeds' if more else 'only more test images, and no number of seeds,'} would tell"
+        )
+    return f"{says}: {word}; {measured}."
+
+
+def _better(gained: Gain) -> str:
+    """Tell whether an arm is surely better, surely worse, or neither."""
+    return "this holds" if gained.low > 0 else "this does not hold" if gained.high < 0 else OPEN
+
+
+def found_one_class(record: Record) -> bool:
+    """Tell whether a run of segmentation ended with a noticeable IoU, above 5 %, on one class at most."""
+    if record.recipe["task"] != "segmentation":
+        return False
+    return sum((iou or 0) > _NOTICEABLE for iou in record.score("iou")) < 2
+
+
+def task_of(records: Sequence[Record]) -> type[Task]:
+    """Return the task of records of one setting."""
+    return TASKS[records[0].recipe["task"]]
+
+
+def value_of(record: Record, score: str, reading: int = -1) -> float:
+    """Return a score in the unit that is printed."""
+    return TASKS[record.recipe["task"]].scores[score].factor * record.score(score, reading)
+
+
+def unit_of(records: Sequence[Record]) -> str:
+    """Name the leading score with its unit."""
+    leading = task_of(records).scores[task_of(records).score]
+    return f"{leading.label} ({leading.unit})"
+
+
+def _sample(records: Sequence[Record], arm: str) -> Sample:
+    """Gather an arm's scores, and what each test image adds to them where all records hold it."""
+    found, task = [record for record in records if record.arm == arm], task_of(records)
+    if not found:
+        raise ValueError(f"arm: found no record of {arm!r}, expected at least one")
+    counts = [record.image_counts() for record in found]
+    factor = task.scores[task.score].factor
+    whole = all(len(one) for one in counts)
+    of_images = (np.stack(counts), lambda sums: factor * task.pooled(sums)) if whole else ()
+    return Sample([value_of(record, task.score) for record in found], *of_images)

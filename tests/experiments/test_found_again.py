@@ -1,0 +1,112 @@
+"""The printed figures of both tables, found again from the raw files with SciPy alone."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pixelnet_edu.experiments.records import SHIPPED, read_records
+from pixelnet_edu.experiments.report import differences_text, table_of, text_of
+
+SETS = sorted(
+    folder for name in ("table1", "table4") for folder in (SHIPPED / name).glob("*") if "tuning" not in folder.name
+)
+FACTOR = {"miou": 100, "accuracy": 100, "ods": 100, "ois": 100, "ap": 100, "calibration_error": 100}
+LEADING = {"segmentation": ("miou", 1), "normals": ("median", -1), "edges": ("ods", 1)}
+
+
+def raw(folder):
+    """Read the files: of each arm its runs, by seed."""
+    arms = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        arms.setdefault(content["arm"], []).append(content)
+    return arms
+
+
+def leading(task, counts):
+    """Score summed counts of images, written down once more."""
+    if task == "segmentation":
+        right, true, predicted = counts.reshape(3, -1).astype(float)
+        return 100 * np.nanmean(np.where(true + predicted > 0, right / np.maximum(true + predicted - right, 1), np.nan))
+    if task == "edges":
+        recalled, annotated, correct, detected = counts.reshape(4, -1).astype(float)
+        return 100 * max(2 * correct * recalled / np.maximum(correct * annotated + recalled * detected, 1))
+    borders = np.r_[np.arange(0, 30, 0.5), np.arange(30, 181, 5)]
+    return np.interp(counts.sum() / 2, np.r_[0, counts.cumsum()], borders)
+
+
+def image_variance(task, *arms):
+    """Draw the test images again, 300 times, for one arm's mean or for the difference of two."""
+    counts = [
+        np.array([[line.split() for line in run["readings"][-1].get("images", [])] for run in runs], int)
+        for runs in arms
+    ]
+    if not all(c.size for c in counts):
+        return 0.0
+    random, found = np.random.default_rng(1), []
+    for _ in range(300):
+        chosen = random.integers(counts[0].shape[1], size=counts[0].shape[1])
+        means = [np.mean([leading(task, seed[chosen].sum(0)) for seed in c]) for c in counts]
+        found.append(means[0] - (means[1] if len(means) > 1 else 0))
+    return np.var(found)
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_table_is_that_of_the_raw_files(folder):
+    arms, task = raw(folder), folder.name.split("-")[0]
+    lines = [
+        [part.strip() for part in line.split("|")] for line in text_of(table_of(read_records(folder))).splitlines()
+    ]
+    printed = {line[0]: line for line in lines[1:] if line[0] != "paper"}
+    assert printed.keys() == arms.keys()
+    score, _ = LEADING[task]
+    for arm, runs in arms.items():
+        _, batch, steps, seeds, *cells = printed[arm]
+        training = runs[0]["recipe"]["training"]
+        assert batch == f"{training['images_per_step']} x {training['points_per_image']}"
+        assert (steps, seeds) == (f"{training['steps']:,}", str(len(runs)))
+        before = len(runs[0]["readings"]) - 1
+        for cell, reading in zip(cells, [*range(before), before], strict=False):  # the leading score at each reading
+            values = [FACTOR.get(score, 1) * run["readings"][reading]["scores"][score] for run in runs]
+            mean, half = map(float, cell.split(" ± "))
+            assert mean == pytest.approx(np.mean(values), abs=0.051)
+            seeds_part = np.var(values, ddof=1) / len(values)
+            images_part = image_variance(task, runs) if reading == before else 0.0
+            freedom = (seeds_part + images_part) ** 2 / (seeds_part**2 / (len(values) - 1))
+            expected = (seeds_part + images_part) ** 0.5 * stats.t.ppf(0.975, freedom)
+            assert half == pytest.approx(expected, rel=0.12 if images_part else 0, abs=0.051), (arm, reading)
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_gains_are_those_of_the_raw_files(folder):
+    """Welch's test of the raw scores where test images are not counted; the mean and its sign everywhere."""
+    arms, task = raw(folder), folder.name.split("-")[0]
+    score, sign = LEADING[task]
+    other, found, groups = None, {}, {}
+    for line in differences_text(read_records(folder)).splitlines():
+        if line.startswith("gain over"):
+            other = line.split()[2]
+        elif match := re.match(
+            r"  (\S+) +([+-][\d.]+) \(95 % interval ([+-][\d.]+) to ([+-][\d.]+), (\d+) seeds, p [=<] ([\d.]+)\)", line
+        ):
+            arm, *numbers = match.groups()
+            found[arm] = (other, *map(float, numbers))
+            groups.setdefault(other, []).append(arm)
+    assert found
+    values = {
+        arm: [FACTOR.get(score, 1) * run["readings"][-1]["scores"][score] for run in runs] for arm, runs in arms.items()
+    }
+    for arm, (other, mean, low, high, seeds, p) in found.items():
+        assert mean == pytest.approx(sign * (np.mean(values[arm]) - np.mean(values[other])), abs=0.051)
+        assert seeds == min(len(values[arm]), len(values[other]))
+        if not image_variance(task, arms[arm], arms[other]):
+            test = stats.ttest_ind(values[arm], values[other], equal_var=False)
+            assert p == pytest.approx(max(test.pvalue, 0.001), abs=0.00051)
+            place = sorted(
+                groups[other], key=lambda a: stats.ttest_ind(values[a], values[other], equal_var=False).pvalue
+            )
+            ends = test.confidence_interval(1 - 0.05 / (len(place) - place.index(arm)))
+            assert (low, high) == pytest.approx(sorted((sign * ends.low, sign * ends.high)), abs=0.051)

@@ -3,7 +3,8 @@
 Shapes: D draws, M things compared.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -105,6 +106,81 @@ def interval_bars(
     axes.set(xlabel=xlabel, xlim=(min(0, low.min()), 1.12 * max(high.max(), 0)), ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
     axes.spines["left"].set_visible(False)
+    return axes
+
+
+def forest(
+    gains: Mapping[str, tuple[float, float, float]],
+    margin: float,
+    xlabel: str,
+    paper: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw gains with their intervals beside 0 and minus a margin, the first on top.
+
+    Parameters
+    ----------
+    gains : dict
+        Of each name the gain and the low and the high end of its interval.
+    margin : float
+        How much may be lost: from there to 0 the ground is shaded.
+    xlabel : str
+        What is gained, with its unit.
+    paper : dict, optional
+        The paper's gains, drawn as diamonds.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> axes = forest({"4 %": (-0.5, -1.2, 0.2), "1 %": (-3.0, -4.0, -2.0)}, margin=2, xlabel="gain in mIoU")
+    >>> [label.get_text() for label in axes.get_yticklabels()]
+    ['4 %', '1 %']
+    """
+    axes = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 1 + 0.32 * len(gains)))[1]
+    rows, (mean, low, high) = np.arange(len(gains)), np.array(list(gains.values())).T
+    axes.axvspan(-margin, 0, color=PALETTE["line"], alpha=0.5, linewidth=0, label=f"margin, {margin:.1f}")
+    axes.axvline(0, color=PALETTE["muted"], linewidth=1)
+    axes.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", color=PALETTE["ours"], capsize=3, label="here")
+    known = {row: paper[name] for row, name in enumerate(gains) if paper and name in paper}
+    if known:
+        look = {"color": PALETTE["paper"], "markeredgecolor": "white", "markersize": 8, "label": "the paper"}
+        axes.plot(list(known.values()), list(known), "D", **look)
+    axes.set(xlabel=xlabel, yticks=rows, yticklabels=list(gains), ylim=(len(gains) - 0.5, -0.5))
+    axes.tick_params(axis="y", length=0, labelcolor=PALETTE["ink"])
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0)
+    return axes
+
+
+def rate_curves(
+    scores: Mapping[str, Mapping[float, float]], ylabel: str, better: Callable = max, ax: Axes | None = None
+) -> Axes:
+    """Draw score against learning rate, a curve an arm, its best rate marked: what one rate for all would hide.
+
+    Parameters
+    ----------
+    scores : dict
+        Of each arm its score by rate, as `scores_by_rate` has them; those that diverged are infinite, and left out.
+    ylabel : str
+        The score, with its unit.
+    better : max or min
+        Which score is best.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> axes = rate_curves({"one": {0.1: 40.0, 0.3: 30.0}, "five": {0.1: 50.0, 0.3: 56.0}}, "mIoU")
+    >>> [line.get_label() for line in axes.get_lines()][::2]
+    ['one', 'five']
+    """
+    axes = ax or plt.subplots()[1]
+    for (name, by_rate), color in zip(scores.items(), itertools.cycle(_CURVES), strict=False):
+        points = [(rate, score) for rate, score in by_rate.items() if np.isfinite(score)]
+        axes.plot(*zip(*points, strict=True), "o-", color=color, markersize=4, label=name)
+        axes.plot(*better(points, key=lambda point: point[1]), "o", color=color, markersize=9, label="")
+    axes.set(xscale="log", xlabel="learning rate", ylabel=ylabel)
+    axes.legend()
     return axes
 
 

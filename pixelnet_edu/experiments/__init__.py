@@ -1,8 +1,8 @@
 """Experiments: the paper's tables and the questions around them, trained again, recorded and reported.
 
 `design` says what an experiment is; `arms` lists them; `plan` makes runs of them, `runner` trains, `records` keeps,
-`report` tells. `studies` look at data sets without training, for `pixelnet study`; `cost` is what `pixelnet bench`
-measures.
+`report` tells. `studies` are what `pixelnet study` measures: data sets, and the noise of gradients; `cost` is what
+`pixelnet bench` measures.
 """
 
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment

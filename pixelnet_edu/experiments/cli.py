@@ -13,7 +13,7 @@ from pixelnet_edu.experiments.plan import choose_arms, plan_runs, setting_of
 from pixelnet_edu.experiments.records import SHIPPED, Record, read_records, tuning_records
 from pixelnet_edu.experiments.report import compare_text, draw, place_text, report_of
 from pixelnet_edu.experiments.schedule import execute, forecast
-from pixelnet_edu.experiments.studies import leak, shapes
+from pixelnet_edu.experiments.studies import leak, noise, shapes
 from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text, tuned
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
@@ -21,7 +21,7 @@ from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.runs import write_json
 
 RECORDS = Path("runs/experiments")
-STUDIES = {"leak": leak, "shapes": shapes}
+STUDIES = {"leak": leak, "noise": noise, "shapes": shapes}
 Name = Annotated[Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)]
 Task = Literal[tuple(TASKS)]
 Data = Annotated[Literal[tuple(CATALOG)], typer.Option(help="Rooms are rendered; the rest is photographs.")]
@@ -145,17 +145,24 @@ def report(
 
 def study(
     name: Annotated[Literal[tuple(STUDIES)], typer.Argument(help="Which study.", show_default=False)],
-    root: Annotated[Path, typer.Option(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option(help="Record to write.")],
-    data: Annotated[Literal[shapes.DATA], typer.Option(help="Which data set; leak has CamVid only.")] = "camvid",
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set; rooms have none.")] = None,
+    data: Annotated[
+        Literal[tuple(CATALOG)], typer.Option(help="Data set; leak has CamVid only, shapes those with classes.")
+    ] = "camvid",
+    task: Annotated[Task, typer.Option(help="What noise is trained for.")] = "segmentation",
 ) -> None:
-    """Measure what a data set gives away by itself: frames of one film (leak), or how thin its classes are (shapes).
+    """Measure what explains a score: copies of frames (leak), thin classes (shapes), noisy gradients (noise).
 
     pixelnet study leak --root CamVid --out camvid-leak.json
 
     pixelnet study shapes --data camvid --root CamVid --out camvid-shapes.json
+
+    pixelnet study noise --data rooms --out noise.json
     """
-    record = STUDIES[name].make_record(data, root)
+    if root is None and data != "rooms":
+        raise ValueError(f"root: missing, expected the folder of {data}; give --root")
+    record = STUDIES[name].make_record(data, root, *([task] if name == "noise" else []))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, record)
     print(f"{STUDIES[name].summary(record)}\nwrote {out}")

@@ -81,11 +81,18 @@ class Estimate:
 class Gain(Estimate):
     """By how much one mean is above another."""
 
-    def __str__(self) -> str:
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """The gain, its interval and its p; of one seed, there is only the first."""
         if self.number < 2:
-            return f"{self.mean:+.1f}"
-        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
-        return f"{self.mean:+.1f} (95 % interval {self.low:+.1f} to {self.high:+.1f}, {self.number} seeds, {p})"
+            return f"{self.mean:+.1f}", "", ""
+        p = "< 0.001" if self.p < 0.001 else f"{self.p:.3f}"
+        return f"{self.mean:+.1f}", f"{self.low:+.1f} to {self.high:+.1f}", p
+
+    def __str__(self) -> str:
+        mean, ends, p = self.texts
+        p = p if p.startswith("<") else f"= {p}"
+        return f"{mean} (95 % interval {ends}, {self.number} seeds, p {p})" if ends else mean
 
 
 class Sample:

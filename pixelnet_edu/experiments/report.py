@@ -4,7 +4,6 @@ All is computed from the records that are passed in; nothing is stored. Shares a
 degrees, computing in trillion multiply-adds.
 """
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pixelnet_edu.experiments.design import Arm, base_recipe
 from pixelnet_edu.experiments.intervals import Estimate, interval, paired_gain
 from pixelnet_edu.experiments.paper import SOURCE, paper_value
 from pixelnet_edu.experiments.records import Record
+from pixelnet_edu.experiments.tables import Report, Table
 from pixelnet_edu.experiments.verdicts import (
     gains_over,
     interval_of,
@@ -26,8 +26,6 @@ from pixelnet_edu.experiments.verdicts import (
     value_of,
     verdict_of,
 )
-
-WIDTH = 88  # characters of a printed line
 
 
 class Cell(NamedTuple):
@@ -69,48 +67,37 @@ def table_of(records: Sequence[Record]) -> list[Row]:
     return [_row([record for record in records if record.arm == arm.name]) for arm in arms_of(records)]
 
 
-def text_of(rows: Sequence[Row]) -> str:
-    """Print a table: a line for each arm, and below it the paper's where it has numbers.
-
-    Examples
-    --------
-    >>> cell = Cell("mIoU", interval([40.0, 42.0, 44.0]), 44.6)
-    >>> print(text_of([Row("uniform-4", "5 x 367", 600, (cell,))]))
-    arm        | batch   | steps | seeds | mIoU
-    uniform-4  | 5 x 367 | 600   | 3     | 42.0 ± 5.0
-      paper    |         |       |       | 44.6
-    """
-    lines = [["arm", "batch", "steps", "seeds", *[cell.label for cell in rows[0].cells]]]
+def scores_table(records: Sequence[Record]) -> Table:
+    """Make the table of scores: a line for each arm, and below it the paper's where it has numbers."""
+    rows, lines = table_of(records), []
     for row in rows:
         seeds = str(row.cells[0].here.number)
         lines.append([row.arm, row.batch, f"{row.steps:,}", seeds, *[str(cell.here) for cell in row.cells]])
         paper = ["" if cell.paper is None else f"{cell.paper:.1f}" for cell in row.cells]
         lines += [["  paper", "", "", "", *paper]] if any(paper) else []
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    line = " | ".join(f"{{:<{width}}}" for width in (widths[0] + 1, *widths[1:]))
-    return "\n".join(line.format(*texts).rstrip() for texts in lines)
+    return Table(["arm", "batch", "steps", "seeds", *[cell.label for cell in rows[0].cells]], lines)
 
 
-def differences_text(records: Sequence[Record]) -> str:
-    """Compare each arm with the one that it stands against, a line for each, with its verdict."""
-    arms, margin, lines = arms_of(records), margin_of(records), []
+def gains_tables(records: Sequence[Record]) -> list[Table]:
+    """Compare each arm with the one that it stands against: a table for each of those, a line with a verdict an arm."""
+    arms, margin, tables = arms_of(records), margin_of(records), []
     for other in dict.fromkeys(arm.against for arm in arms):
         gains = gains_over(records, other, [arm.name for arm in arms if arm.against == other])
-        lines += [f"gain over {other} in {unit_of(records)}:"] * bool(gains)
-        lines += [f"  {arm:<22} {one}: {kind_of(one, margin)}" for arm, one in gains.items()]
-    return "\n".join([*lines, f"margin {margin:.1f}; intervals are wider the more arms a group has (Holm)"])
+        lines = [[arm, *one.texts, kind_of(one, margin)] for arm, one in gains.items()]
+        heads = [f"gain over {other}", unit_of(records), "95 % interval", "p", "verdict"]
+        tables += [Table(heads, lines)] * bool(lines)
+    return tables
 
 
-def report_of(records: Sequence[Record]) -> str:
-    """Write the whole report: question, table, differences, verdicts, and where the paper's numbers come from."""
+def report_of(records: Sequence[Record]) -> Report:
+    """Make the whole report: question, scores, gains, verdicts, and where the paper's numbers come from."""
     rows, asked = table_of(records), experiment(records[0].experiment)
-    parts = [asked.question, text_of(rows), differences_text(records)]
     known = {row.arm for row in rows}
     claims = [claim for claim in asked.claims if {claim.arm, claim.other} <= known] or asked.claims[:1]
-    parts += [textwrap.fill(verdict_of(records, claim), WIDTH) for claim in claims]
-    if any(cell.paper is not None for row in rows for cell in row.cells):
-        parts.append(textwrap.fill(SOURCE, WIDTH))
-    return "\n\n".join(parts)
+    of_margin = f"The margin is {margin_of(records):.1f}. Intervals are wider the more arms a table has (Holm)."
+    verdicts = [verdict_of(records, claim) for claim in claims]
+    source = [SOURCE] * any(cell.paper is not None for row in rows for cell in row.cells)
+    return Report([asked.question, scores_table(records), *gains_tables(records), of_margin, *verdicts, *source])
 
 
 def compare_text(records: Sequence[Record], others: Sequence[Record]) -> str:
@@ -143,8 +130,12 @@ def place_text(records: Sequence[Record], shipped: Sequence[Record]) -> str:
     """
     score, lines = task_of(records).score, []
     for arm in [arm.name for arm in arms_of(records)]:
-        known, seeds = ({r.seed: value_of(r, score) for r in of if r.arm == arm} for of in (shipped, records))
-        if len(known) < 2:
+        mine, theirs = ([r for r in of if r.arm == arm] for of in (records, shipped))
+        known, seeds = ({r.seed: value_of(r, score) for r in of} for of in (theirs, mine))
+        if len(known) < 2 or not seeds.keys() - known.keys():
+            continue
+        if _recipe(mine[0]) != _recipe(theirs[0]):
+            lines.append(f"  {arm:<20} the recorded seeds are of another recipe, so nothing is expected of these")
             continue
         spread = interval(list(known.values()))
         half = spread.half * (len(known) + 1) ** 0.5
@@ -205,6 +196,10 @@ def _check_one_setting(records: Sequence[Record], same_recipes: bool = True) -> 
         raise ValueError(f"records: found {sorted(settings)}, expected one experiment, task and data set")
     recipes = {}
     for record in records if same_recipes else ():
-        plain = {**record.recipe, "training": {**record.recipe["training"], "seed": 0}}
-        if recipes.setdefault(record.arm, plain) != plain:
+        if recipes.setdefault(record.arm, _recipe(record)) != _recipe(record):
             raise ValueError(f"records: found two recipes of {record.arm}, expected one; keep them in two folders")
+
+
+def _recipe(record: Record) -> dict:
+    """Return a record's recipe without its seed."""
+    return {**record.recipe, "training": {**record.recipe["training"], "seed": 0}}

@@ -52,15 +52,22 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
     with _alone(run), _explain_full_disk(run.folder):
         if is_finished(run):
             return
-        before = torch.get_num_threads()
         made = _begin(run, threads)
-        torch.set_num_threads(made["threads"])
-        try:
+        with on_threads(made["threads"]):
             record = _train(run, made, on_step)
-        finally:
-            torch.set_num_threads(before)
         write_record(run.record, record)
         shutil.rmtree(run.work, ignore_errors=True)
+
+
+@contextmanager
+def on_threads(number: int) -> Iterator[None]:
+    """Compute with so many threads of torch, then with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fit_recipe(recipe: Recipe, root: Path | None, **options) -> tuple[PixelNet, list[dict]]:

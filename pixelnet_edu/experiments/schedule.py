@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
-from pixelnet_edu.experiments.runner import fit_recipe, perform, step_macs
+from pixelnet_edu.experiments.runner import fit_recipe, on_threads, perform, step_macs
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_data, build_model, build_task
 from pixelnet_edu.training.runs import keep_freed_memory
@@ -55,7 +55,7 @@ def execute(runs: Sequence[Run], jobs: int = 1, minutes: float | None = None, pr
     left = unfinished(runs)
     check_networks(left)
     deadline = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    threads = max(1, torch.get_num_threads() // jobs)
+    threads = _share(jobs)
     prices = {run.arm: step_macs(run.recipe) for run in left}
     total = sum(run.steps_left * prices[run.arm] for run in left)
     with tqdm(total=total, disable=not progress, bar_format=_BAR, dynamic_ncols=True) as bar:
@@ -161,10 +161,16 @@ def forecast(runs: Sequence[Run], jobs: int = 1) -> str:
     check_networks(left)
     lines, minutes = [f"{'arm':<22} {'ms/step':>8} {'min/run':>8} {'runs left':>10}"], 0
     for arm, one in {run.arm: run for run in runs}.items():
-        (step, whole), number = measure(one), sum(run.arm == arm for run in left)
+        with on_threads(_share(jobs)):
+            (step, whole), number = measure(one), sum(run.arm == arm for run in left)
         lines.append(f"{arm:<22} {1000 * step:>8.0f} {whole / 60:>8.1f} {number:>10}")
         minutes += number * whole / 60
     lines.append(f"{len(left)} runs left: about {minutes / jobs:.0f} minutes on {jobs} process{'es' * (jobs > 1)}")
     if jobs > 1:
-        lines.append("measured alone; processes that share cores take longer than this")
+        lines.append("measured one at a time; side by side they may take somewhat longer")
     return "\n".join(lines)
+
+
+def _share(jobs: int) -> int:
+    """Return the threads of one of several processes."""
+    return max(1, torch.get_num_threads() // jobs)

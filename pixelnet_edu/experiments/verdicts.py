@@ -7,6 +7,7 @@ arm was compared: half of what drawing 0.25 % of the pixels loses against all of
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
 from pixelnet_edu.tasks import TASKS, Task
 
 AS_GOOD, WITHIN, WORSE, OPEN = KINDS = ("as good", "worse, but within the margin", "worse", "can't tell")
+HOLDS, FAILS = "holds", "does not hold"  # that an arm is better
 _LEAST = 1 / 8  # of a task's tolerance
 _NORMAL = 1.96  # the quantile of many seeds
 _NOTICEABLE = 0.05  # an IoU from which on a class counts as found
@@ -88,34 +90,50 @@ def seeds_to_tell(gained: Gain, margin: float) -> int | None:
     return math.ceil(gained.number * gained.seeds**2 / (half**2 - gained.images**2))
 
 
-def verdict_of(records: Sequence[Record], claim: Claim) -> str:
-    """Say in one sentence what the records say of a claim.
+class Judgement(NamedTuple):
+    """What the records say of a claim: a word, and the gain of its arm, None where one of both has no 2 seeds.
 
-    That an arm is as good has four verdicts. That it is better holds where the other surely loses, and fails where the
-    arm surely does. Nothing can be told where no run found a second class: equal failures are no evidence.
+    The word is one of four where the arm is claimed to be as good. That it is better "holds" where the other surely
+    loses, and "does not hold" where the arm surely does. One "can't tell" where no run found a second class: equal
+    failures are no evidence.
     """
+
+    word: str
+    gained: Gain | None
+    blind: bool = False
+
+
+def judge(records: Sequence[Record], claim: Claim) -> Judgement:
+    """Judge a claim by records of one setting."""
     gained = difference_of(records, claim.arm, claim.other)
-    says = f"{claim.says[0].upper()}{claim.says[1:]}"
     if gained is None or gained.number < 2:
-        return f"{says}: {OPEN}, since {claim.arm} and {claim.other} have not 2 seeds or more each."
-    margin = margin_of(records)
-    word = kind_of(gained, margin) if claim.as_good else _better(gained)
-    measured = f"the gain of {claim.arm} over {claim.other} in {unit_of(records)} is {gained}"
+        return Judgement(OPEN, None)
     if all(found_one_class(record) for record in records if record.arm in (claim.arm, claim.other)):
-        word, measured = OPEN, f"no run of either arm found a second class; {measured}"
+        return Judgement(OPEN, gained, blind=True)
+    return Judgement(kind_of(gained, margin_of(records)) if claim.as_good else _better(gained), gained)
+
+
+def verdict_of(records: Sequence[Record], claim: Claim) -> str:
+    """Say in one sentence what the records say of a claim."""
+    word, gained, blind = judge(records, claim)
+    says = f"{claim.says[0].upper()}{claim.says[1:]}"
+    if gained is None:
+        return f"{says}: {word}, since {claim.arm} and {claim.other} have not 2 seeds or more each."
+    measured = f"the gain of {claim.arm} over {claim.other} in {unit_of(records)} is {gained}"
+    if blind:
+        measured = f"no run of either arm found a second class; {measured}"
     if claim.as_good:
+        margin = margin_of(records)
         measured += f", the margin {margin:.1f}"
-    if word == OPEN and claim.as_good:
-        more = seeds_to_tell(gained, margin)
-        measured += (
-            f"; {f'about {more} seeds' if more else 'only more test images, and no number of seeds,'} would tell"
-        )
+        more = seeds_to_tell(gained, margin) if word == OPEN else 0
+        enough = f"about {more} seeds" if more else "only more test images, and no number of seeds,"
+        measured += f"; {enough} would tell" * (word == OPEN)
     return f"{says}: {word}; {measured}."
 
 
 def _better(gained: Gain) -> str:
     """Tell whether an arm is surely better, surely worse, or neither."""
-    return "this holds" if gained.low > 0 else "this does not hold" if gained.high < 0 else OPEN
+    return HOLDS if gained.low > 0 else FAILS if gained.high < 0 else OPEN
 
 
 def found_one_class(record: Record) -> bool:

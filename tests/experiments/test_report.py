@@ -1,6 +1,7 @@
 """Tables say what their records say: against numbers worked out by hand, and when the records change."""
 
 from dataclasses import replace
+from html import escape
 
 import pytest
 from made_up import record, table1
@@ -10,19 +11,19 @@ from pixelnet_edu.experiments.design import base_recipe
 from pixelnet_edu.experiments.paper import paper_value
 from pixelnet_edu.experiments.report import (
     compare_text,
-    differences_text,
     draw,
+    gains_tables,
     place_text,
     report_of,
+    scores_table,
     table_of,
-    text_of,
 )
+from pixelnet_edu.experiments.tables import Table
 from pixelnet_edu.tasks import TASKS
 
 
 def test_table_stands_beside_the_paper():
-    text = text_of(table_of(table1()))
-    lines = text.splitlines()
+    lines = str(scores_table(table1())).splitlines()
     assert [part.strip() for part in lines[0].split(" | ")] == ["arm", "batch", "steps", "seeds", "mIoU"]
     assert [line.split()[0] for line in lines[1:]] == ["all-pixels", "paper", "uniform-4", "paper"]
     assert "42.0 ± 5.0" in lines[3]
@@ -50,8 +51,8 @@ def test_normals_of_the_paper():
 def test_changed_record_changes_the_table_and_the_report():
     records = table1()
     changed = [replace(records[0], readings=[{"step": 600, "scores": {"miou": 0.10, "iou": [0.2, 0.1]}}]), *records[1:]]
-    assert text_of(table_of(records)) != text_of(table_of(changed))
-    assert report_of(records) != report_of(changed)
+    assert scores_table(records) != scores_table(changed)
+    assert str(report_of(records)) != str(report_of(changed))
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
@@ -62,7 +63,7 @@ def test_every_experiment_is_reported_in_its_order(name):
     score = TASKS[task].score
     found = [record(arm, seed, 0.5, experiment=name, task=task, score=score) for arm in sorted(arms) for seed in (0, 1)]
     assert [row.arm for row in table_of(found)] == arms
-    assert asked.question in report_of(found)
+    assert asked.question in str(report_of(found))
 
 
 def test_other_machine_arm_by_arm():
@@ -87,20 +88,29 @@ def test_records_that_do_not_belong_together():
 
 def test_an_arm_stands_against_that_of_its_length():
     names = ("1x40000", "5x2000", "1x40000-4", "5x2000-4", "1x2000-images", "5x2000-patch")
-    text = differences_text([record(n, s, 0.2, 0.5, experiment="table4") for n in names for s in (0, 1)])
-    groups = [line for line in text.splitlines() if line.startswith("gain over")]
-    assert [line.split()[2] for line in groups] == ["5x2000", "5x2000-4"]
-    assert text.index("1x2000-images") < text.index("gain over 5x2000-4") < text.index("1x40000-4")
-    assert "margin" in text.splitlines()[-1]
+    short, long = gains_tables([record(n, s, 0.2, 0.5, experiment="table4") for n in names for s in (0, 1)])
+    assert (short.heads[0], long.heads[0]) == ("gain over 5x2000", "gain over 5x2000-4")
+    assert [line[0] for line in short.lines] == ["1x40000", "5x2000-patch", "1x2000-images"]
+    assert [line[0] for line in long.lines] == ["1x40000-4"]
 
 
 def test_report_has_a_verdict_for_each_claim_that_it_can_answer():
     names = ("1x40000", "5x2000", "1x2000-images")
-    text = report_of([record(n, s, 0.2, 0.5, experiment="table4") for n in names for s in (0, 1)])
+    text = str(report_of([record(n, s, 0.2, 0.5, experiment="table4") for n in names for s in (0, 1)]))
     assert text.count("five images with few pixels train better") == 0  # a sentence begins with a capital
     assert text.count("Five images with few pixels train better") == 1
     assert text.count("Five images a step train better than one") == 1
     assert "side by side" not in text
+
+
+def test_a_report_in_a_notebook_is_html_with_the_same_cells():
+    found = report_of(table1())
+    html = found._repr_html_()
+    for part in found.parts:
+        for text in [part] if isinstance(part, str) else [*part.heads, *[cell for line in part.lines for cell in line]]:
+            assert escape(text) in html
+    assert html.count("<table") == 2
+    assert "<b>" not in Table(["arm", "x"], [["<b>", "1"]])._repr_html_()
 
 
 def test_a_fresh_seed_is_inside_the_recorded_spread_or_not():
@@ -110,6 +120,9 @@ def test_a_fresh_seed_is_inside_the_recorded_spread_or_not():
     assert "seed 7: 51.5, inside 32.1 to 51.9 (3 recorded seeds)" in text
     assert "seed 8: 52.5, outside 32.1 to 51.9" in text
     assert place_text(shipped, shipped) == ""  # the recorded seeds themselves are not fresh
+    longer = record("uniform-4", 7, 0.7)
+    longer.recipe["training"]["steps"] = 900
+    assert "of another recipe" in place_text([longer], shipped)
 
 
 def test_picture_is_written(tmp_path):

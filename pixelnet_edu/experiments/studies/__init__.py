@@ -1,1 +1,1 @@
-"""Studies that train nothing: what a data set gives away by itself."""
+"""Studies: what a data set gives away by itself, and how noisy the gradients of an experiment's arms are."""

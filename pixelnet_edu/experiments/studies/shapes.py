@@ -88,8 +88,9 @@ def make_record(data: str, root: str | Path) -> dict:
     Raises
     ------
     FileNotFoundError, ValueError
-        If something is missing or cannot be read.
+        If something is missing or cannot be read, or the data set has no classes.
     """
+    check_name("data", data, DATA)
     entry = catalog_entry(data)
     about = {"experiment": "shapes", "data": data, "classes": list(entry.classes)}
     for name, split in (("train", entry.train), ("test", entry.test)):

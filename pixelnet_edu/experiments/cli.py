@@ -83,7 +83,9 @@ def reproduce(
     if gpu and not torch.cuda.is_available():
         raise ValueError("gpu: found none, expected one for --gpu; leave --gpu out to train on the processor")
     chosen = experiment(name)
-    base = base_recipe(task or chosen.tasks[0], data, preset or chosen.preset, steps, weights, backbone)
+    preset = preset or chosen.preset
+    steps = steps or chosen.steps(preset, data)
+    base = base_recipe(task or chosen.tasks[0], data, preset, steps, weights, backbone)
     recipes.build_task(base)  # a task that the data cannot serve ends here
     if list_:
         found = choose_arms(chosen, base, ["every"])

@@ -4,8 +4,8 @@ An experiment module lists its arms as changes to one recipe; `plan` makes runs 
 `records` keeps what they leave, `report` makes the table.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
@@ -18,6 +18,7 @@ PAPER_PIXELS = 224 * 224
 _TRAINING = {field.name for field in fields(TrainingConfig)}
 _STEPS = {"rooms": 600, "nyud": 600, "bsds500": 600}  # 400 on the other data sets
 _TEST_IMAGES = 100
+SHORT = {"voc": 150, "camvid": 125, "nyud": 300, "bsds500": 150}  # for arms that are trained up to four times as long
 LOSS_TOLERANCE = 0.1  # of the same run on another machine: rounding differs there, and grows
 
 
@@ -84,6 +85,8 @@ class Experiment:
         ``extra_scores(model, task, dataset)``: numbers beside the task's own.
     preset : str
         The preset whose recipe its arms change, unless another is named; the arms' names are the same for all.
+    photographs : dict
+        Steps of the preset "photographs" by data set, where they are not the preset's own.
     """
 
     name: str
@@ -94,6 +97,11 @@ class Experiment:
     tasks: tuple[str, ...] = tuple(TASKS)
     extra_scores: Callable[[PixelNet, Task, SampleSet], dict[str, float]] | None = None
     preset: str = "laptop"
+    photographs: Mapping[str, int] = field(default_factory=dict)
+
+    def steps(self, name: str, data: str) -> int | None:
+        """Return the steps with a preset, where they are not those of `base_recipe`."""
+        return self.photographs.get(data) if name == "photographs" else None
 
 
 def base_recipe(

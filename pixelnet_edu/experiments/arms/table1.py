@@ -3,7 +3,7 @@
 Source: table 1 of the paper (PixelNet, arXiv 1702.06506); smaller samples and other samplers are ours.
 """
 
-from pixelnet_edu.experiments.design import Arm, Claim, Experiment, every_pixel, longer, uniform, vary
+from pixelnet_edu.experiments.design import SHORT, Arm, Claim, Experiment, every_pixel, longer, uniform, vary
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training.recipes import Recipe
 
@@ -47,4 +47,5 @@ EXPERIMENT = Experiment(
         Claim(_AS_GOOD, "uniform-4", "all-pixels", as_good=True),
         Claim(f"{_AS_GOOD}, after four times as many steps", "uniform-4-4", "all-pixels-4", as_good=True),
     ),
+    photographs=SHORT,
 )

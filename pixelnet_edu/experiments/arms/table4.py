@@ -11,7 +11,7 @@ arm has the same share of the image.
 from functools import cache
 
 from pixelnet_edu.experiments.cost.costs import paper_cost, step_cost
-from pixelnet_edu.experiments.design import Arm, Claim, Experiment, of_length, percent, scaled, vary
+from pixelnet_edu.experiments.design import SHORT, Arm, Claim, Experiment, of_length, percent, scaled, vary
 from pixelnet_edu.training.recipes import Recipe, build_model
 
 _FEW, _MANY = (5, 2_000), (1, 40_000)  # images and pixels of each, of the paper's two arms; the first sets the budgets
@@ -98,4 +98,5 @@ EXPERIMENT = Experiment(
         Claim("scattered pixels train better than pixels side by side", "5x2000", "5x2000-patch"),
     ),
     readings=(0.5, 1.0),
+    photographs=SHORT,
 )

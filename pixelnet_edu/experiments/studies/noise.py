@@ -62,7 +62,9 @@ def noise_of(model: PixelNet, arm: Arm, root: Path | None, draws: int = DRAWS) -
     task, sampler = build_task(recipe), build_sampler(recipe)
     net, data = deepcopy(model), build_data(recipe, root, "train")
     samples = Samples(data, build_augment(recipe), task, getattr(sampler, "least_valid", training.points_per_image))
-    batches = Batches(len(data), training.images_per_step, 0, draws, training.seed)
+    # A batch of each seed, so that all are independent: those of one seed use up the images before any comes again.
+    firsts = [Batches(len(data), training.images_per_step, 0, 1, training.seed + k) for k in range(draws)]
+    batches = [batch for first in firsts for batch in first]
     accelerator, generator = Accelerator(), torch.Generator().manual_seed(training.seed)
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     total, squares = torch.zeros(sum(weight.numel() for weight in weights), dtype=torch.float64), 0.0
@@ -87,8 +89,8 @@ def make_record(data: str, root: Path | None, task: str) -> dict:
     FileNotFoundError, ValueError
         If the data is missing, or cannot serve the task.
     """
-    base = vary(base_recipe(task, data, "laptop" if data == "rooms" else "photographs"), held_out=True, seed=FIRST_SEED)
-    chosen = experiment("table4")
+    chosen, preset = experiment("table4"), "laptop" if data == "rooms" else "photographs"
+    base = vary(base_recipe(task, data, preset, chosen.steps(preset, data)), held_out=True, seed=FIRST_SEED)
     arms = {arm.name: arm for arm in tuned(chosen.arms(base), tuning_records(SHIPPED, chosen.name, setting_of(base)))}
     reference = arms[REFERENCE].recipe
     steps, score = reference.training.steps, TASKS[task].score

@@ -25,6 +25,25 @@ _ROWS = {  # a score's values are those of the readings, one after the other
 }
 
 
+_READ = {  # after which training, as far as it is known, in the order of the readings
+    ("table1", "segmentation"): ("10 epochs",),
+    ("table1", "normals"): ("10k steps",),
+    ("table4", "segmentation"): ("10k steps", "20k steps"),
+}
+
+
+def paper_reading(experiment: str, task: str, from_last: int = 0) -> str:
+    """Return when the paper read its score, such as "20k steps"; "" where that is not known.
+
+    Examples
+    --------
+    >>> paper_reading("table4", "segmentation", from_last=1)
+    '10k steps'
+    """
+    read = _READ.get((experiment, task), ())
+    return read[-1 - from_last] if from_last < len(read) else ""
+
+
 def paper_value(experiment: str, task: str, arm: str, score: str, from_last: int = 0) -> float | None:
     """Return the paper's number, or None where it has none or it was not recovered.
 

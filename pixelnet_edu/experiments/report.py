@@ -13,7 +13,7 @@ from pixelnet_edu.data.reading import write_whole
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, base_recipe
 from pixelnet_edu.experiments.intervals import Estimate, interval, paired_gain
-from pixelnet_edu.experiments.paper import SOURCE, paper_value
+from pixelnet_edu.experiments.paper import SOURCE, paper_reading, paper_value
 from pixelnet_edu.experiments.records import Record
 from pixelnet_edu.experiments.tables import Report, Table
 from pixelnet_edu.experiments.verdicts import (
@@ -29,11 +29,12 @@ from pixelnet_edu.experiments.verdicts import (
 
 
 class Cell(NamedTuple):
-    """One number of a table: its heading, what was measured here, and in the paper where it has one."""
+    """One number of a table: its heading, what was measured here, and in the paper where it has one, with its time."""
 
     label: str
     here: Estimate
     paper: float | None
+    read: str = ""
 
 
 class Row(NamedTuple):
@@ -73,7 +74,7 @@ def scores_table(records: Sequence[Record]) -> Table:
     for row in rows:
         seeds = str(row.cells[0].here.number)
         lines.append([row.arm, row.batch, f"{row.steps:,}", seeds, *[str(cell.here) for cell in row.cells]])
-        paper = ["" if cell.paper is None else f"{cell.paper:.1f}" for cell in row.cells]
+        paper = ["" if c.paper is None else f"{c.paper:.1f}" + f" ({c.read})" * bool(c.read) for c in row.cells]
         lines += [["  paper", "", "", "", *paper]] if any(paper) else []
     return Table(["arm", "batch", "steps", "seeds", *[cell.label for cell in rows[0].cells]], lines)
 
@@ -181,7 +182,8 @@ def _row(records: Sequence[Record]) -> Row:
             here = interval_of(records, first.arm) if last else interval([value_of(r, score, k) for r in records])
             paper = paper_value(first.experiment, first.recipe["task"], first.arm, score, from_last)
             when = f" at {reading['step'] / first.readings[-1]['step']:.0%}" if from_last else ""
-            cells.append(Cell(f"{task.scores[score].label}{when}", here, paper))
+            read = paper_reading(first.experiment, first.recipe["task"], from_last)
+            cells.append(Cell(f"{task.scores[score].label}{when}", here, paper, read))
     training = first.recipe["training"]
     batch = f"{training['images_per_step']} x {training['points_per_image']}"
     return Row(first.arm, batch, training["steps"], tuple(cells))

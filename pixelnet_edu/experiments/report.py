@@ -38,11 +38,12 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One arm: its name, the batch of a step, the steps, and its numbers."""
+    """One arm: its name, the batch of a step, the steps, the multiply-adds of all, 0 if not counted, and its numbers."""
 
     arm: str
     batch: str
     steps: int
+    macs: int
     cells: tuple[Cell, ...]
 
 
@@ -71,12 +72,14 @@ def table_of(records: Sequence[Record]) -> list[Row]:
 def scores_table(records: Sequence[Record]) -> Table:
     """Make the table of scores: a line for each arm, and below it the paper's where it has numbers."""
     rows, lines = table_of(records), []
+    counted = all(row.macs for row in rows)
     for row in rows:
-        seeds = str(row.cells[0].here.number)
-        lines.append([row.arm, row.batch, f"{row.steps:,}", seeds, *[str(cell.here) for cell in row.cells]])
+        about = [row.batch, f"{row.steps:,}", *[f"{row.macs / 1e12:,.0f}"] * counted, str(row.cells[0].here.number)]
+        lines.append([row.arm, *about, *[str(cell.here) for cell in row.cells]])
         paper = ["" if c.paper is None else f"{c.paper:.1f}" + f" ({c.read})" * bool(c.read) for c in row.cells]
-        lines += [["  paper", "", "", "", *paper]] if any(paper) else []
-    return Table(["arm", "batch", "steps", "seeds", *[cell.label for cell in rows[0].cells]], lines)
+        lines += [["  paper", *[""] * len(about), *paper]] if any(paper) else []
+    macs = ["10^12 products"] * counted
+    return Table(["arm", "batch", "steps", *macs, "seeds", *[cell.label for cell in rows[0].cells]], lines)
 
 
 def gains_tables(records: Sequence[Record]) -> list[Table]:
@@ -186,7 +189,7 @@ def _row(records: Sequence[Record]) -> Row:
             cells.append(Cell(f"{task.scores[score].label}{when}", here, paper, read))
     training = first.recipe["training"]
     batch = f"{training['images_per_step']} x {training['points_per_image']}"
-    return Row(first.arm, batch, training["steps"], tuple(cells))
+    return Row(first.arm, batch, training["steps"], training["steps"] * first.made.get("step_macs", 0), tuple(cells))
 
 
 def _check_one_setting(records: Sequence[Record], same_recipes: bool = True) -> None:

@@ -56,14 +56,18 @@ def image_variance(task, *arms):
 @pytest.mark.parametrize("folder", SETS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
 def test_table_is_that_of_the_raw_files(folder):
     arms, task = raw(folder), folder.name.split("-")[0]
-    printed = {line[0]: line for line in scores_table(read_records(folder)).lines if line[0] != "  paper"}
+    heads, lines = scores_table(read_records(folder))
+    printed = {line[0]: line for line in lines if line[0] != "  paper"}
     assert printed.keys() == arms.keys()
     score, _ = LEADING[task]
     for arm, runs in arms.items():
-        _, batch, steps, seeds, *cells = printed[arm]
+        _, batch, steps, *counted, seeds = printed[arm][: heads.index("seeds") + 1]
+        cells = printed[arm][heads.index("seeds") + 1 :]
         training = runs[0]["recipe"]["training"]
         assert batch == f"{training['images_per_step']} x {training['points_per_image']}"
         assert (steps, seeds) == (f"{training['steps']:,}", str(len(runs)))
+        products = training["steps"] * runs[0]["made"].get("step_macs", 0) / 1e12
+        assert counted == [f"{products:,.0f}"] * bool(products)
         before = len(runs[0]["readings"]) - 1
         for cell, reading in zip(cells, [*range(before), before], strict=False):  # the leading score at each reading
             values = [FACTOR.get(score, 1) * run["readings"][reading]["scores"][score] for run in runs]

@@ -38,7 +38,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One arm: its name, the batch of a step, the steps, the multiply-adds of all, 0 if not counted, and its numbers."""
+    """One arm: its name, the batch of a step, the steps, the multiply-adds of all (0: not counted), and its numbers."""
 
     arm: str
     batch: str

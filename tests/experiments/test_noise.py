@@ -60,7 +60,9 @@ def test_the_command_writes_a_record(tiny, rooms, tmp_path, monkeypatch, capsys)
     out = tmp_path / "noise.json"
     arguments = ["pixelnet", "study", "noise", "--data", "rooms", "--root", rooms, "--out", out]
     monkeypatch.setattr(sys, "argv", [*map(str, arguments)])
-    cli.main()
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
     assert "5x2000 " in capsys.readouterr().out
     record = json.loads(out.read_text())
     assert record["setting"] == "segmentation-rooms-laptop"

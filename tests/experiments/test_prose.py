@@ -6,7 +6,7 @@ import pytest
 
 from pixelnet_edu.experiments import recorded_runs
 from pixelnet_edu.experiments.records import VARIABLE
-from pixelnet_edu.experiments.report import difference_of, found_one_class, interval_of
+from pixelnet_edu.experiments.verdicts import difference_of, found_one_class, interval_of
 
 
 @pytest.fixture(autouse=True)

@@ -34,11 +34,12 @@ class Table(NamedTuple):
         return str(self)
 
     def _repr_html_(self) -> str:
-        heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in self.heads)
-        rows = "".join(
-            f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
-            for name, *texts in self.lines
-        )
+        first, *others = map(escape, self.heads)
+        heads = "".join(f'<th scope="col">{head}</th>' for head in (first, *others))
+        rows = ""
+        for name, *texts in self.lines:
+            cells = (f'<td data-head="{h}">{escape(text)}</td>' for h, text in zip(others, texts, strict=True))
+            rows += f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
         return f'<table class="report"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 

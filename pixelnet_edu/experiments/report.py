@@ -98,7 +98,10 @@ def report_of(records: Sequence[Record]) -> Report:
     rows, asked = table_of(records), experiment(records[0].experiment)
     known = {row.arm for row in rows}
     claims = [claim for claim in asked.claims if {claim.arm, claim.other} <= known] or asked.claims[:1]
-    of_margin = f"The margin is {margin_of(records):.1f}. Intervals are wider the more arms a table has (Holm)."
+    of_margin = (
+        f"The margin is {margin_of(records):.1f}. By Holm's rule intervals are the wider the more there are: "
+        "those of the claims below together, and those of the other arms of a table."
+    )
     verdicts = [verdict_of(records, claim) for claim in claims]
     source = [SOURCE] * any(cell.paper is not None for row in rows for cell in row.cells)
     return Report([asked.question, scores_table(records), *gains_tables(records), of_margin, *verdicts, *source])

@@ -7,10 +7,12 @@ arm was compared: half of what drawing 0.25 % of the pixels loses against all of
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Claim
 from pixelnet_edu.experiments.intervals import Estimate, Gain, Sample, estimate, gain, holm
 from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
@@ -45,10 +47,21 @@ def difference_of(records: Sequence[Record], arm: str, other: str) -> Gain | Non
     return gain(_sample(records, better), _sample(records, worse))
 
 
+def claimed_gains(records: Sequence[Record]) -> dict[tuple[str, str], Gain]:
+    """Return the gain of each claim's arm over the other, by their names, with Holm's correction for their number."""
+    pairs = [(claim.arm, claim.other) for claim in experiment(records[0].experiment).claims]
+    found = {pair: difference_of(records, *pair) for pair in pairs}
+    return holm({pair: one for pair, one in found.items() if one is not None})
+
+
 def gains_over(records: Sequence[Record], other: str, arms: Sequence[str]) -> dict[str, Gain]:
-    """Return the gain of each arm over one, with Holm's correction for their number."""
-    found = {arm: difference_of(records, arm, other) for arm in arms if arm != other}
-    return holm({arm: one for arm, one in found.items() if one is not None})
+    """Return the gain of each arm over one: as claims have it, and for the rest with Holm's correction of their own."""
+    claimed = claimed_gains(records)
+    claimed |= {(b, a): replace(one, mean=-one.mean) for (a, b), one in claimed.items()}
+    found = {arm: difference_of(records, arm, other) for arm in arms if arm != other and (arm, other) not in claimed}
+    rest = holm({arm: one for arm, one in found.items() if one is not None})
+    gains = rest | {arm: claimed[arm, other] for arm in arms if (arm, other) in claimed}
+    return {arm: gains[arm] for arm in arms if arm in gains}
 
 
 def margin_of(records: Sequence[Record]) -> float:
@@ -104,8 +117,8 @@ class Judgement(NamedTuple):
 
 
 def judge(records: Sequence[Record], claim: Claim) -> Judgement:
-    """Judge a claim by records of one setting."""
-    gained = difference_of(records, claim.arm, claim.other)
+    """Judge a claim by records of one setting; its interval is corrected for the number of claims."""
+    gained = claimed_gains(records).get((claim.arm, claim.other))
     if gained is None or gained.number < 2:
         return Judgement(OPEN, None)
     if all(found_one_class(record) for record in records if record.arm in (claim.arm, claim.other)):
@@ -113,8 +126,9 @@ def judge(records: Sequence[Record], claim: Claim) -> Judgement:
     return Judgement(kind_of(gained, margin_of(records)) if claim.as_good else _better(gained), gained)
 
 
-def verdict_of(records: Sequence[Record], claim: Claim) -> str:
-    """Say in one sentence what the records say of a claim."""
+def verdict_of(records: Sequence[Record], claim: Claim | None = None) -> str:
+    """Say in one sentence what the records say of a claim, by default the first of their experiment."""
+    claim = claim or experiment(records[0].experiment).claims[0]
     word, gained, blind = judge(records, claim)
     says = f"{claim.says[0].upper()}{claim.says[1:]}"
     if gained is None:
@@ -127,7 +141,7 @@ def verdict_of(records: Sequence[Record], claim: Claim) -> str:
         measured += f", the margin {margin:.1f}"
         more = seeds_to_tell(gained, margin) if word == OPEN else 0
         enough = f"about {more} seeds" if more else "only more test images, and no number of seeds,"
-        measured += f"; {enough} would tell" * (word == OPEN)
+        measured += f"; {enough} would tell" * (word == OPEN and not blind)
     return f"{says}: {word}; {measured}."
 
 

@@ -23,7 +23,7 @@ def seconds(records, arm):
 def test_sampling_table():
     records = recorded_runs("table1", "segmentation", "rooms")
     gain = {arm: difference_of(records, arm, "all-pixels") for arm in {r.arm for r in records} - {"all-pixels"}}
-    assert gain["uniform-4"].low < -2 < gain["uniform-4"].high < 0  # loses a little; whether more than 2 is open
+    assert gain["uniform-4"].mean < 0 < gain["uniform-4"].high  # a little lower; perhaps luck
     assert 0 > gain["uniform-4"].mean > gain["uniform-1"].mean > gain["uniform-0.25"].mean
     assert interval_of(records, "uniform-0.25").low > 30  # those 23 pixels train a network
     assert max(gain, key=lambda arm: gain[arm].mean) == "class-balanced"
@@ -69,7 +69,7 @@ def test_nonlinear_predictors():
 def test_smaller_samples():
     records = recorded_runs("table1", "segmentation", "rooms")
     fewer = difference_of(records, "uniform-1", "uniform-4")
-    assert fewer.low < 0 < fewer.high  # can't be told apart
+    assert -1 < fewer.high < 0  # only just told apart
     assert difference_of(records, "class-balanced", "uniform-4").low > 0
     scores = {arm: interval_of(records, arm).mean for arm in {record.arm for record in records}}
     assert max(scores, key=scores.get) == "class-balanced"

@@ -1,5 +1,6 @@
 """The records that the package ships: each can be made again, and the pages print what they say."""
 
+import ast
 import contextlib
 import csv
 import io
@@ -168,7 +169,7 @@ def test_a_page_prints_its_records(chapter, tmp_path, monkeypatch):
     """The cell that prints the table gives what is stored; with one score changed, it gives that score."""
     notebook = nbformat.read(BOOK / f"{chapter}.ipynb", as_version=4)
     cell = next(c for c in notebook.cells if c.cell_type == "code" and 'recorded_runs("' in c.source)
-    stored = "".join(output.text for output in cell.outputs)
+    stored = "".join(output.get("text") or output.data["text/plain"] + "\n" for output in cell.outputs)
     assert printed_by(cell.source) == stored
     name = cell.source.split('recorded_runs("')[1].split('"')[0]
     folder = Path(name) / "segmentation-rooms-laptop"
@@ -185,8 +186,14 @@ def test_a_page_prints_its_records(chapter, tmp_path, monkeypatch):
 
 
 def printed_by(source):
-    """Run a cell and return what it prints."""
-    text = io.StringIO()
+    """Run a cell and return what it prints, with the value of its last line."""
+    *body, last = ast.parse(source).body
+    names, text = {}, io.StringIO()
     with contextlib.redirect_stdout(text):
-        exec(source, {})
+        exec(compile(ast.Module(body, []), "cell", "exec"), names)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+            print(*[] if value is None else [value], end="" if value is None else "\n")
+        else:
+            exec(compile(ast.Module([last], []), "cell", "exec"), names)
     return text.getvalue()

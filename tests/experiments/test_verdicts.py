@@ -1,7 +1,6 @@
 """Intervals against numbers worked out by hand and other ways; verdicts at their borders."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,8 +188,14 @@ def test_test_images_widen_an_interval_where_records_hold_them():
     assert with_images.seeds == pytest.approx(without.seeds)
     assert with_images.images > 0 == without.images
     assert with_images.half > without.half
-    alone, among_three = (
-        gains_over(records(True) + [replace(r, arm=arm) for r in records(True)[:6] for arm in more], "all-pixels", arms)
-        for more, arms in (((), ["uniform-4"]), (("hard", "spatial"), ["uniform-4", "hard", "spatial"]))
+
+
+def test_holms_rule_widens_the_arms_of_no_claim_only():
+    scores = {"hard": (0.30, 0.32, 0.34), "spatial": (0.41, 0.42, 0.45), "uniform-1": (0.38, 0.40, 0.42)}
+    more = [record(arm, seed, value) for arm, found in scores.items() for seed, value in enumerate(found)]
+    few, many = (
+        gains_over(table1() + more, "all-pixels", arms) for arms in (["uniform-4", "hard"], ["uniform-4", *scores])
     )
-    assert among_three["uniform-4"].half > alone["uniform-4"].half
+    assert many["hard"].half > few["hard"].half
+    assert many["uniform-4"] == few["uniform-4"] == difference_of(table1(), "uniform-4", "all-pixels")
+    assert gains_over(table1(), "uniform-4", ["all-pixels"])["all-pixels"].mean == -many["uniform-4"].mean

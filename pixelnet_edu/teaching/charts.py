@@ -111,7 +111,7 @@ def interval_bars(
 
 def forest(
     gains: Mapping[str, tuple[float, float, float]],
-    margin: float,
+    margins: Sequence[float],
     xlabel: str,
     paper: Mapping[str, float] | None = None,
     ax: Axes | None = None,
@@ -121,8 +121,8 @@ def forest(
     Parameters
     ----------
     gains : dict
-        Of each name the gain and the low and the high end of its interval.
-    margin : float
+        Of each of M names the gain and the low and the high end of its interval.
+    margins : sequence of M float
         How much may be lost: from there to 0 the ground is shaded.
     xlabel : str
         What is gained, with its unit.
@@ -133,13 +133,14 @@ def forest(
 
     Examples
     --------
-    >>> axes = forest({"4 %": (-0.5, -1.2, 0.2), "1 %": (-3.0, -4.0, -2.0)}, margin=2, xlabel="gain in mIoU")
+    >>> gains = {"4 %": (-0.5, -1.2, 0.2), "1 %": (-3.0, -4.0, -2.0)}
+    >>> axes = forest(gains, margins=[2, 2], xlabel="gain in mIoU")
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['4 %', '1 %']
     """
     axes = ax or plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], 1 + 0.32 * len(gains)))[1]
     rows, (mean, low, high) = np.arange(len(gains)), np.array(list(gains.values())).T
-    axes.axvspan(-margin, 0, color=PALETTE["line"], alpha=0.5, linewidth=0, label=f"margin, {margin:.1f}")
+    axes.barh(rows, -np.asarray(margins), height=1, color=PALETTE["line"], alpha=0.5, label="margin")
     axes.axvline(0, color=PALETTE["muted"], linewidth=1)
     axes.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", color=PALETTE["ours"], capsize=3, label="here")
     known = {row: paper[name] for row, name in enumerate(gains) if paper and name in paper}

@@ -10,7 +10,7 @@ from pixelnet_edu.experiments.plan import choose_arms, plan_runs
 from pixelnet_edu.experiments.records import Record, read_records
 from pixelnet_edu.experiments.runner import perform
 from pixelnet_edu.experiments.schedule import execute
-from pixelnet_edu.experiments.tuning import at_rates, best_rates, rates_text, tuned
+from pixelnet_edu.experiments.tuning import at_rates, best_rates, rates_text, scores_by_rate, tuned
 from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import build_data
 
@@ -111,3 +111,17 @@ def test_another_backbone_has_a_folder_of_its_own(tmp_path):
     base = base_recipe("segmentation", "voc", "photographs", weights="none", backbone="resnet18")
     runs = plan_runs(EXPERIMENTS["table1"], base, EXPERIMENTS["table1"].arms(base)[:1], [0], tmp_path)
     assert runs[0].folder.name == "segmentation-voc-photographs-resnet18-none"
+
+
+def test_a_pixel_of_a_class_that_does_not_occur_decides_nothing():
+    """Right, true and predicted pixels of three classes, of which the last is in no held-out label."""
+    better = made_up("one@0.1", 0.40, [0.8, 0.4, 0.0], "8 4 0 9 6 0 9 8 1")
+    worse = made_up("one@0.3", 0.55, [0.7, 0.4, None], "7 4 0 9 6 0 9 8 0")
+    assert best_rates([better, worse]) == {"one": 0.1}
+    assert scores_by_rate([better, worse])["one"] == pytest.approx({0.1: 0.6, 0.3: 0.55})
+
+
+def made_up(arm, miou, iou, counts):
+    recipe = {"task": "segmentation"}
+    reading = {"step": 9, "scores": {"miou": miou, "iou": iou}, "images": [counts]}
+    return Record("table1", arm, 100, recipe, [reading], [], {}, {"seconds": [1.0]})

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pixelnet_edu.data.reading import check_name
+from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training.runs import RECORDS, commit, processor_name, versions
 
 SCHEMA = 1
@@ -85,6 +86,19 @@ class Record:
     def same_result(self, other: "Record") -> bool:
         """Tell whether two records agree in everything but the timing."""
         return replace(self, timing={}) == replace(other, timing={})
+
+
+def leading_score(record: Record, reading: int = -1) -> float | None:
+    """Return the task's leading score of a record; of classes, the mean IoU over those that occur in the scored labels.
+
+    Few images lack some classes. A single pixel that is given to such a class makes its IoU 0 in place of none, and
+    would move the mean further than most arms differ. Records that don't count images have the plain mean.
+    """
+    task, counts = TASKS[record.recipe["task"]], record.image_counts()
+    if task.score != "miou" or not len(counts):
+        return record.score(task.score, reading)
+    occurs = np.split(counts.sum(0), 3)[1] > 0
+    return float(np.mean(np.array(record.score("iou", reading), dtype=float)[occurs]))
 
 
 def write_record(path: Path, record: Record) -> None:

@@ -10,10 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from pixelnet_edu.experiments.design import Arm, vary
-from pixelnet_edu.experiments.records import Record
+from pixelnet_edu.experiments.records import Record, leading_score
 from pixelnet_edu.tasks import TASKS
 
 FACTOR = 3  # from one rate to the next
@@ -63,25 +61,12 @@ def scores_by_rate(records: Sequence[Record]) -> dict[str, dict[float, float]]:
     found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         task, (name, _, rate) = TASKS[record.recipe["task"]], record.arm.partition("@")
-        score = _held_out_score(record)
+        score = leading_score(record)
         worst = float("-inf" if task.higher_is_better else "inf")
         found[name][float(rate)].append(worst if score is None else score)
     return {
         name: {rate: sum(rates[rate]) / len(rates[rate]) for rate in sorted(rates)} for name, rates in found.items()
     }
-
-
-def _held_out_score(record: Record) -> float | None:
-    """Return a record's leading score; of classes, the mean IoU over those that occur in the held-out labels.
-
-    Few images lack some classes. A single pixel that is given to such a class is an IoU of 0, and would move the mean
-    further than the learning rate does.
-    """
-    counts = record.image_counts()
-    if record.recipe["task"] != "segmentation" or not len(counts):
-        return record.score(TASKS[record.recipe["task"]].score)
-    occurs = np.split(counts.sum(0), 3)[1] > 0
-    return float(np.mean(np.array(record.score("iou"), dtype=float)[occurs]))
 
 
 def best_rates(records: Sequence[Record]) -> dict[str, float]:

@@ -15,7 +15,7 @@ import numpy as np
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Claim
 from pixelnet_edu.experiments.intervals import Estimate, Gain, Sample, estimate, gain, holm
-from pixelnet_edu.experiments.records import SHIPPED, Record, read_records
+from pixelnet_edu.experiments.records import SHIPPED, Record, leading_score, read_records
 from pixelnet_edu.tasks import TASKS, Task
 
 AS_GOOD, WITHIN, WORSE, OPEN = KINDS = ("as good", "worse, but within the margin", "worse", "can't tell")
@@ -163,8 +163,10 @@ def task_of(records: Sequence[Record]) -> type[Task]:
 
 
 def value_of(record: Record, score: str, reading: int = -1) -> float:
-    """Return a score in the unit that is printed."""
-    return TASKS[record.recipe["task"]].scores[score].factor * record.score(score, reading)
+    """Return a score in the unit that is printed; the leading one as `leading_score` has it."""
+    task = TASKS[record.recipe["task"]]
+    value = leading_score(record, reading) if score == task.score else record.score(score, reading)
+    return task.scores[score].factor * value
 
 
 def unit_of(records: Sequence[Record]) -> str:

@@ -72,7 +72,10 @@ class ConfusionMatrix:
 
 
 def pooled_miou(counts: np.ndarray) -> np.ndarray:
-    """Return the mean IoU of sums of `ConfusionMatrix.image_counts`, (..., 3 K) to (...).
+    """Return the mean IoU of sums of `ConfusionMatrix.image_counts`, (..., 3 K) to (...), over classes that are true.
+
+    Unlike `ConfusionMatrix.scores`, it leaves a class out that is predicted but nowhere true: of images that are drawn
+    again some classes are missing, and must not count as 0.
 
     Examples
     --------
@@ -83,7 +86,7 @@ def pooled_miou(counts: np.ndarray) -> np.ndarray:
     """
     right, true, predicted = np.split(counts.astype(float), 3, axis=-1)
     union = true + predicted - right
-    iou = np.divide(right, union, out=np.full_like(right, np.nan), where=union > 0)
+    iou = np.divide(right, union, out=np.full_like(right, np.nan), where=true > 0)
     return np.nanmean(iou, axis=-1)
 
 

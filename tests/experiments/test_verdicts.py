@@ -10,7 +10,15 @@ from scipy import stats
 from pixelnet_edu.experiments import verdicts
 from pixelnet_edu.experiments.arms import EXPERIMENTS
 from pixelnet_edu.experiments.intervals import Gain, Sample, estimate, gain, holm, interval, paired_gain
-from pixelnet_edu.experiments.verdicts import KINDS, difference_of, gains_over, kind_of, seeds_to_tell, verdict_of
+from pixelnet_edu.experiments.verdicts import (
+    KINDS,
+    difference_of,
+    gains_over,
+    kind_of,
+    seeds_to_tell,
+    value_of,
+    verdict_of,
+)
 from pixelnet_edu.metrics.segmentation import pooled_miou
 
 T_2 = 4.302652729749464  # the 97.5 % point of Student's t with 2 degrees of freedom, from a printed table: 4.303
@@ -173,13 +181,27 @@ def test_lower_angles_are_better():
     assert difference_of(records, "uniform-4", "hard") is None
 
 
+def ious(counts):
+    """Return the IoU of each class from the counts of a seed (M, 3 K)."""
+    right, true, predicted = np.split(counts.sum(0), 3)
+    return (right / (true + predicted - right)).tolist()
+
+
+def test_a_class_that_no_label_has_counts_for_nothing():
+    one = record("uniform-4", 0, 0.4, iou=(0.8, 0.4, 0.0), images=["8 4 0 9 6 0 9 8 1"])
+    assert value_of(one, "miou") == pytest.approx(60)
+    assert value_of(record("uniform-4", 0, 0.4, iou=(0.8, 0.4, 0.0)), "miou") == pytest.approx(40)  # nothing counted
+
+
 def test_test_images_widen_an_interval_where_records_hold_them():
     counts = {"uniform-4": made_up_counts(0), "all-pixels": made_up_counts(1)}
     lines = {arm: [[" ".join(map(str, image)) for image in seed] for seed in c] for arm, c in counts.items()}
 
     def records(with_images):
         return [
-            record(arm, seed, float(pooled_miou(counts[arm][seed].sum(0))), images=images if with_images else ())
+            record(
+                arm, seed, np.mean(ious(counts[arm][seed])), iou=ious(counts[arm][seed]), images=images * with_images
+            )
             for arm, found in lines.items()
             for seed, images in enumerate(found)
         ]

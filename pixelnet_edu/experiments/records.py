@@ -160,12 +160,16 @@ def read_records(folder: Path) -> list[Record]:
     FileNotFoundError
         If there is none.
     ValueError
-        If one cannot be read.
+        If one cannot be read, or lies under another's name, as a copy does.
     """
     paths = [path for path in folder.glob("*-seed*.json") if not path.name.startswith(".")]
     if not paths:
         raise FileNotFoundError(f"{folder}: found no record, expected ARM-seedK.json; `pixelnet reproduce` makes them")
-    return sorted((read_record(path) for path in paths), key=lambda record: (record.arm, record.seed))
+    records = {path: read_record(path) for path in paths}
+    for path, record in records.items():
+        if path.name != (name := f"{record.arm}-seed{record.seed}.json"):
+            raise ValueError(f"{path}: found the record of {name}, expected it under that name; a copy is no new seed")
+    return sorted(records.values(), key=lambda record: (record.arm, record.seed))
 
 
 def tuning_records(records: Path, name: str, setting: str) -> list[Record]:

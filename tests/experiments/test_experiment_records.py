@@ -120,6 +120,13 @@ def test_missing_records(tmp_path):
         read_records(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["uniform-4-seed5.json", "uniform-4-seed2 (1).json", "hard-seed2.json"])
+def test_a_copy_is_no_new_seed(path, name):
+    path.with_name(name).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="found the record of uniform-4-seed2"):
+        read_records(path.parent)
+
+
 def test_settings_are_found_by_their_folders(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     for setting in ("segmentation-voc-aug-laptop", "edges-rooms-laptop", "edges-rooms-paper"):

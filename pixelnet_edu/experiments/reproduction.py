@@ -10,7 +10,7 @@ from pixelnet_edu.experiments.design import Claim
 from pixelnet_edu.experiments.records import Record, recorded_runs, recorded_settings
 from pixelnet_edu.experiments.tables import Table
 from pixelnet_edu.experiments.tuning import scores_by_rate
-from pixelnet_edu.experiments.verdicts import OPEN, judge, margin_of, seeds_to_tell, unit_of
+from pixelnet_edu.experiments.verdicts import OPEN, Judgement, judge, margin_of, seeds_to_tell, unit_of
 
 PRESETS = ("laptop", "photographs")
 
@@ -34,13 +34,13 @@ def claims_table(name: str) -> Table:
         for setting, records in all_settings(name).items():
             found = judge(records, claim)
             if found.gained is not None:
-                lines.append([claim.says, setting, found.word, *_of_gain(records, claim)])
+                lines.append([claim.says, setting, found.word, *_of_gain(records, claim, found)])
     return Table(["claim", "setting", "verdict", "gain", "95 % interval", "of", "seeds that would tell"], lines)
 
 
-def _of_gain(records: Sequence[Record], claim: Claim) -> list[str]:
+def _of_gain(records: Sequence[Record], claim: Claim, found: Judgement) -> list[str]:
     """Write a gain, its interval, what that covers, and how many seeds it would take where one can't tell."""
-    word, gained, blind = judge(records, claim)
+    word, gained, blind = found
     images = len(records[0].image_counts())
     covers = f"{gained.number} seeds" + (f", {images} images" if gained.images else "")
     more = seeds_to_tell(gained, margin_of(records) if claim.as_good else 0.0)

@@ -1,6 +1,7 @@
 """What the chapters say in words about the records that the package ships. New records: change the words with them."""
 
 import itertools
+import statistics
 
 import pytest
 
@@ -88,3 +89,13 @@ def test_tabula_rasa():
     more = difference_of(records, "scratch-all", "scratch")
     assert more.low < 0 < more.high  # can't be told apart
     assert 1 < seconds(records, "scratch-all") / seconds(records, "scratch") < 1.5  # in seconds the sample gains little
+
+
+def test_errata_on_pairs_of_one_seed():
+    for name in ("table1", "table4"):
+        records = recorded_runs(name, "segmentation", "rooms")
+        scores = {arm: [r.score("miou") for r in records if r.arm == arm] for arm in {r.arm for r in records}}
+        alike = [statistics.correlation(scores[a], scores[b]) for a, b in itertools.combinations(sorted(scores), 2)]
+        assert abs(statistics.mean(alike)) < 0.2  # on average next to none
+        if name == "table1":
+            assert statistics.correlation(scores["uniform-4"], scores["all-pixels"]) > 0.8  # but these two

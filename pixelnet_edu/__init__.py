@@ -1,13 +1,11 @@
 """pixelnet_edu: representation of the pixels, by the pixels, and for the pixels, as a small package.
 
 The data flows one way: data -> sampling -> model (backbone -> hypercolumns -> head) -> task -> training.
-Names load on first use, so ``import pixelnet_edu`` imports torch and nothing heavier.
+Names load on first use, so ``import pixelnet_edu`` takes no time.
 """
 
 import importlib
 from typing import Any
-
-import torch
 
 __version__ = "0.1.0"
 VOID = 255  # the label of a pixel without one, in every map of labels, strata and edges

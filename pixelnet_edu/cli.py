@@ -1,257 +1,68 @@
-"""The command `pixelnet`: train a network, score it, colour a photograph with it."""
+"""What `pixelnet` starts: it runs a command of `commands`, and turns whatever goes wrong into one line.
+
+It imports torch only once Ctrl-C is listened to.
+"""
 
 import os
-import signal
 import sys
-from functools import partial
-from pathlib import Path
-from types import FrameType
-from typing import Annotated, Literal
+import warnings
 
-import typer
+from pixelnet_edu.stopping import STOPPED, listen
 
-from pixelnet_edu.data.catalog import CATALOG
-from pixelnet_edu.data.checking import check_dataset
-from pixelnet_edu.data.reading import read_photo, write_picture
-from pixelnet_edu.data.samples import SampleSet
-from pixelnet_edu.experiments import cli as experiments
-from pixelnet_edu.experiments.baselines import hed, human_scores
-from pixelnet_edu.experiments.cost.report import table
-from pixelnet_edu.experiments.cost.run import check_writable, run_bench
-from pixelnet_edu.model.pixelnet import PixelNet
-from pixelnet_edu.tasks import TASKS, EdgeDetection, Task, target_of
-from pixelnet_edu.training import presets, recipes, runs
-from pixelnet_edu.training.config import processes
-from pixelnet_edu.training.evaluation import evaluate as score
-from pixelnet_edu.training.runs import keep_freed_memory, provenance
-from pixelnet_edu.training.trainer import INTERRUPTED, fit
-
-app = typer.Typer(
-    help="PixelNet: one network for the class, the surface normal or the boundary of every pixel.",
-    epilog="Errors are one line; put --debug anywhere to see where they come from.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-data_app = typer.Typer(help="Look after folders of photographs.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
-app.command()(experiments.reproduce)
-app.command()(experiments.report)
-app.command()(experiments.study)
-STOPPED = 130  # exit status after Ctrl-C: 128 and the number of its signal
 CONTINUE = "`train` continues with --resume, `reproduce` when it is started again"
-PHOTOGRAPHS = tuple(name for name, entry in CATALOG.items() if entry.source)
-UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside newer typers
-
-
-@app.command()
-def train(
-    task: Annotated[Literal[tuple(TASKS)], typer.Option(help="What to predict at a pixel.")],
-    data: experiments.Data,
-    root: experiments.Root = None,
-    preset: experiments.Preset = "laptop",
-    backbone: experiments.Backbone = None,
-    weights: experiments.Weights = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/TASK-DATA-PRESET]")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of SGD. [default: the preset's]")] = None,
-    seed: Annotated[int, typer.Option(help="Source of every random choice.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint.")] = False,
-) -> None:
-    """Train a network and score it on the test set.
-
-    The run folder gets the configuration, the log (CSV), a checkpoint, the scores and a picture of predictions.
-
-        pixelnet train --task segmentation --data rooms
-
-        pixelnet train --task segmentation --data camvid --root CamVid --preset photographs
-
-        torchrun --nproc-per-node 2 -m pixelnet_edu.cli train --task segmentation --data rooms
-    """
-    out = out or Path("runs") / f"{task}-{data}-{preset}"
-    recipe = presets.preset(task, data, preset, weights, steps, seed, backbone)
-    if resume:
-        recipe, stored = runs.read_config(out)
-        root = root or stored
-        if (task, data, preset) != (recipe.task, recipe.data, recipe.name):
-            raise ValueError(f"{out}: found a run of {recipe.task}, {recipe.data}, {recipe.name}; resume it as that")
-    with processes().main_process_first():  # rooms are rendered once
-        training, test = (recipes.build_data(recipe, root, split) for split in ("train", "test"))
-    validation = recipes.build_validation(recipe, root)
-    model, target = recipes.build_model(recipe), recipes.build_task(recipe)
-    for dataset in (training, test):
-        target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
-    if not resume and processes().is_main_process:
-        runs.create_folder(out, recipe, root)
-    sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
-    fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
-    if processes().is_main_process:
-        _report(out, model, target, test, suffix="")
-
-
-@app.command()
-def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="Run folder, or none for a reference.", show_default=False)] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set. [default: the run's]")] = None,
-    split: Annotated[Literal["train", "test"], typer.Option(help="Part of the data set.")] = "test",
-    task: Annotated[Literal["edges"] | None, typer.Option(help="Task of the reference.")] = None,
-    data: Annotated[Literal[tuple(CATALOG)], typer.Option(help="Data set of the reference.")] = "bsds500",
-    reference: Annotated[Literal["hed", "people"], typer.Option(help="HED, or people against people.")] = "hed",
-) -> None:
-    """Score a trained network again, or a reference, and draw its predictions.
-
-    pixelnet evaluate runs/segmentation-rooms-laptop
-
-    pixelnet evaluate --task edges --data bsds500 --root BSDS500
-    """
-    if (run is None) == (task is None):
-        raise ValueError("evaluate: expected either a RUN folder, or --task edges for a reference")
-    suffix = "" if split == "test" else f"-{split}"
-    if run is None:
-        return _evaluate_reference(reference, data, root, split, suffix)
-    recipe, trained_on, model, target = runs.load_run(run)
-    _report(run, model, target, recipes.build_data(recipe, root or trained_on, split), suffix)
-
-
-@app.command()
-def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="[RUN] PHOTO", help="Run folder or none; a photograph of any size.", show_default=False),
-    ],
-    task: Annotated[Literal[tuple(TASKS)] | None, typer.Option(help="Without a run. [default: all of them]")] = None,
-    out: Annotated[Path | None, typer.Option(help="Picture to write. [default: PHOTO-TASK.png]")] = None,
-) -> None:
-    """Colour a photograph with the prediction of every pixel, at the photograph's size.
-
-    By the network of a run folder, or else by those that the package ships.
-
-        pixelnet predict cat.jpg
-
-        pixelnet predict runs/edges-bsds500-photographs cat.jpg
-    """
-    *run, photo = paths
-    if len(run) > 1 or (run and task):
-        raise ValueError("predict: expected RUN and PHOTO; or PHOTO, with or without --task")
-    if out and not (run or task):
-        raise ValueError("out: found without RUN and --task, expected one of them: a picture is of one task")
-    image = read_photo(photo)
-    for folder in run or [runs.recorded(f"photograph-{name}") for name in ([task] if task else TASKS)]:
-        recipe, _, model, target = runs.load_run(folder)
-        picture = out or photo.with_name(f"{photo.stem}-{recipe.task}.png")
-        write_picture(picture, runs.predict_photo(model, target, image, recipe.size))
-        print(f"wrote {picture}")
-
-
-@app.command()
-def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, seconds: shows that everything runs.")] = False,
-    out: Annotated[Path, typer.Option(help="Record to write.")] = Path("bench.json"),
-    camvid: Annotated[Path | None, typer.Option(help="Run folder of segmentation on CamVid, to compare too.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of CamVid. [default: the run's]")] = None,
-) -> None:
-    """Measure speed and memory on this machine against the obvious way: half an hour to two hours on two quiet cores.
-
-    Until it is done, what is measured so far is in bench.part.json, beside the record.
-
-    pixelnet bench --out bench.json
-    """
-    if root and not camvid:
-        raise ValueError("root: found without --camvid, the run folder whose photographs it holds; say both")
-    check_writable(out)
-    unfinished = out.with_name(f"{out.stem}.part.json")
-    record = run_bench(partial(runs.write_json, unfinished), quick, camvid, root)
-    print(table(record["rows"]))
-    runs.write_json(out, record)
-    unfinished.unlink()
-    print(f"wrote {out}")
-
-
-@data_app.command()
-def check(
-    name: Annotated[Literal[PHOTOGRAPHS], typer.Argument(help="Which data set.", show_default=False)],
-    root: Annotated[Path, typer.Option(help="Its folder.")],
-) -> None:
-    """Read every sample of a folder once; list and count what is wrong.
-
-    pixelnet data check bsds500 --root BSDS500
-    """
-    reports = check_dataset(name, root, progress=True)
-    problems = [problem for report in reports for problem in report.problems]
-    print(*problems, *reports, sep="\n")
-    if number := len(problems):
-        raise ValueError(f"{root}: found {number} problems in {name}, listed above; data_scripts make a whole folder")
-
-
-def _evaluate_reference(reference: str, data: str, root: Path | None, split: str, suffix: str) -> None:
-    """Score HED or people on boundaries and write what was found."""
-    folder = Path("runs") / f"edges-{data}-{reference}"
-    dataset = recipes.build_data(presets.preset("edges", data, "paper"), root, split)
-    target_of(dataset[0], EdgeDetection())
-    model = hed() if reference == "hed" else None
-    folder.mkdir(parents=True, exist_ok=True)
-    about = {"reference": reference, "task": "edges", "data": data, "split": split, "images": len(dataset)}
-    runs.write_json(folder / f"config{suffix}.json", about | provenance())
-    if model:
-        return _report(folder, model, EdgeDetection(), dataset, suffix)
-    scores = human_scores(dataset, progress=True, workers=os.cpu_count() or 1)
-    runs.write_json(folder / f"scores{suffix}.json", scores)
-    _print(scores)
-    print(f"wrote {folder}/scores{suffix}.json")
-
-
-def _report(folder: Path, model: PixelNet, task: Task, dataset: SampleSet, suffix: str) -> None:
-    """Score, print the numbers, write them and the picture."""
-    scores = score(model, task, dataset, progress=True, workers=os.cpu_count() or 1)
-    runs.write_results(folder, model, task, dataset, scores, suffix)
-    print(f"scored on {len(dataset)} images")
-    _print(scores)
-    for name, value in zip(getattr(task, "classes", ()), scores.get("iou", ()), strict=False):
-        print(f"{'iou ' + name:>18} {value:.4f}")
-    print(f"wrote {folder}/scores{suffix}.json and {folder}/predictions{suffix}.png")
-
-
-def _print(scores: dict) -> None:
-    """Print the scores that are one number."""
-    for name, value in scores.items():
-        if isinstance(value, float):
-            print(f"{name:>18} {value:.4f}")
+FAULT = "pixelnet: a fault of this program"
 
 
 def main() -> None:
-    """Run the command; an error is one line and exit status 2, Ctrl-C one line and 130."""
+    """Run the command; a user's error is one line and exit status 2, Ctrl-C one line and 130, our own fault 1."""
+    listen()
+    try:
+        sys.exit(_run([argument for argument in sys.argv[1:] if argument != "--debug"]))
+    except KeyboardInterrupt:
+        print(f"pixelnet: stopped; {CONTINUE}", file=sys.stderr)
+        sys.exit(STOPPED)
+
+
+def _run(arguments: list[str]) -> int | None:
+    """Run a command and return its exit status."""
+    from pixelnet_edu import commands
+    from pixelnet_edu.training.config import processes
+    from pixelnet_edu.training.runs import keep_freed_memory
+
     keep_freed_memory()
-    signal.signal(signal.SIGINT, _interrupt)
-    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without the sign for a degree shows a question mark
     if not processes().is_main_process:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
-        status = app(arguments, standalone_mode=False)  # typer returns the status of an exit, also that of Ctrl-C
+        status = commands.app(arguments, standalone_mode=False)  # it returns the status of an exit, also of Ctrl-C
         processes().destroy_process_group()
-    except UsageError as error:
-        _fail(error.format_message(), error)
+    except commands.UsageError as error:
+        return _fail(error.format_message(), error)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        _fail(str(error), error)
-    except (KeyboardInterrupt, typer.Abort):
+        return _fail(str(error), error)
+    except commands.Abort:
         status = STOPPED
+    except Exception as error:
+        return _fail(f"{type(error).__name__}: {error}; --debug shows where, please report it", error, FAULT, 1)
     if status == STOPPED:
-        print(f"pixelnet: stopped; {CONTINUE}", file=sys.stderr)
-    sys.exit(status)
+        raise KeyboardInterrupt
+    return status
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, and let a training know of it: an exception within a destructor would be lost."""
-    INTERRUPTED.set()
-    raise KeyboardInterrupt
+def _warn(message: Warning | str, *_: object) -> None:
+    """Print a warning as one line."""
+    print(f"pixelnet: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _fail(message: str, error: Exception) -> None:
-    """Print one line and exit with 2; with --debug, show the traceback."""
+def _fail(message: str, error: Exception, start: str = "pixelnet", status: int = 2) -> int:
+    """Print one line and return the exit status; with --debug, show the traceback."""
     if "--debug" in sys.argv:
         raise error
     if message:  # `pixelnet` alone has printed its help and has nothing to add
-        print(f"pixelnet: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+        print(f"{start}: {' '.join(message.split())}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":  # how `torchrun -m` starts it

@@ -29,6 +29,7 @@ from pixelnet_edu.sampling.drawing import read_at
 MOVED = 0.2  # of the probability on other classes, from which on a pixel in between is uncertain
 BEND = 20.0  # degrees between neighbouring normals from which on a surface is not smooth
 UNLIKELY = 0.1  # an edge of less probability is none
+UNIT_TOLERANCE = 0.05
 _VOID_COLOR = 0.55
 
 
@@ -98,9 +99,13 @@ class SemanticSegmentation(Task):
     def __init__(self, classes: Sequence[str], palette: Tensor) -> None:
         self.classes, self.palette = tuple(classes), torch.as_tensor(palette)
         self.num_outputs = len(self.classes)
+        if not self.classes or self.palette.shape != (self.num_outputs, 3):
+            found = f"{self.num_outputs} classes and a palette of shape {tuple(self.palette.shape)}"
+            raise ValueError(f"classes, palette: found {found}, expected at least one class, each with three numbers")
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits (B, N, K), (B, N); ValueError for a target that is no class, nor void."""
+        _check_shapes(outputs, targets, self.num_outputs)
         _check(targets, "labels", self.num_outputs)
         losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=VOID, reduction="none")
         return losses.view_as(targets)
@@ -155,7 +160,15 @@ class SurfaceNormals(Task):
         return targets.square().sum(1) > 0.25
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return 1 - cos(angle), half the squared distance of unit vectors, of outputs (B, N, 3), (B, N)."""
+        """Return 1 - cos(angle), half the squared distance of unit vectors, of outputs (B, N, 3), (B, N).
+
+        ValueError for a target that is neither a unit vector nor shorter than a half, which is not valid.
+        """
+        _check_shapes(outputs, targets[..., 0], 3)
+        targets = targets.nan_to_num()  # not valid, but NaN times no weight would be NaN
+        length = targets.norm(dim=-1)
+        if wrong := ((length - 1).abs() > UNIT_TOLERANCE).logical_and(length > 0.5).sum():
+            raise ValueError(f"normals: found {int(wrong)} whose length is not 1, expected unit vectors, or (0, 0, 0)")
         return 1 - (F.normalize(outputs.float(), dim=-1) * targets).sum(-1)
 
     def decode(self, outputs: Tensor) -> Tensor:
@@ -198,6 +211,7 @@ class EdgeDetection(Task):
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits (B, N, 1), (B, N); ValueError for a target other than 0, 1 and void."""
+        _check_shapes(outputs, targets, 1)
         _check(targets, "edges", 2)
         return F.binary_cross_entropy_with_logits(outputs[..., 0].float(), targets.float(), reduction="none")
 
@@ -259,8 +273,17 @@ def valid_at(task: Task, targets: Tensor) -> Tensor:
     return task.valid(targets.movedim(-1, 1) if targets.dim() == 3 else targets)
 
 
+def _check_shapes(outputs: Tensor, targets: Tensor, number: int) -> None:
+    """Raise ValueError unless outputs (B, N, K) belong to targets (B, N)."""
+    if outputs.shape != (*targets.shape, number):
+        found, expected = tuple(outputs.shape), (*targets.shape, number)
+        raise ValueError(f"outputs: found shape {found}, expected {expected}: a number for each target and output")
+
+
 def _check(targets: Tensor, name: str, number: int) -> None:
     """Raise ValueError for a target that is neither void nor one of so many classes."""
+    if targets.is_floating_point() and name == "labels":
+        raise ValueError(f"{name}: found {targets.dtype}, expected class indices, int64")
     wrong = targets[(targets != VOID) & ((targets < 0) | (targets >= number))]
     if len(wrong):
-        raise ValueError(f"{name}: found class {int(wrong[0])}, expected 0 to {number - 1}, or {VOID} for void")
+        raise ValueError(f"{name}: found class {wrong[0]:g}, expected 0 to {number - 1}, or {VOID} for void")

@@ -15,11 +15,11 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixelnet_edu import cli
+from pixelnet_edu import cli, commands
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.reading import GAP, read_photo, tile
 from pixelnet_edu.tasks import TASKS
-from pixelnet_edu.training import presets, recipes, runs
+from pixelnet_edu.training import photo, presets, recipes
 
 
 def pixelnet(*arguments, monkeypatch):
@@ -182,7 +182,7 @@ def test_damaged_checkpoint_and_configuration(trained, run, tmp_path, capsys):
 def test_resume_of_another_run_is_refused(trained, run, capsys):
     out, root = trained
     assert run("train", "--task", "edges", "--data", "camvid", "--root", root, "--out", out, "--resume") == 2
-    assert "found a run of segmentation, camvid, laptop" in capsys.readouterr().err
+    assert "task: found 'edges' for a run of 'segmentation'" in capsys.readouterr().err
 
 
 def test_scores_of_the_training_part_stand_beside_the_others(trained, run):
@@ -217,10 +217,10 @@ STOPPED = "pixelnet: stopped; `train` continues with --resume, `reproduce` when 
     [(KeyboardInterrupt(), 130, STOPPED), (typer.Abort(), 130, STOPPED), (typer.Exit(3), 3, ""), (typer.Exit(), 0, "")],
 )
 def test_however_a_command_is_stopped_its_status_says_so(run, monkeypatch, capsys, end, status, line):
-    def stop(photo):
+    def stop(folder):
         raise end
 
-    monkeypatch.setattr("pixelnet_edu.cli.read_photo", stop)
+    monkeypatch.setattr("pixelnet_edu.training.runs.load_run", stop)
     assert run("predict", "run", "photo.jpg") == status
     assert capsys.readouterr().err == line
 
@@ -240,7 +240,7 @@ def test_training_that_ctrl_c_stops_says_how_it_continues(trained, tmp_path):
 
 
 def test_help_teaches():
-    text = CliRunner().invoke(cli.app, ["train", "--help"]).output
+    text = CliRunner().invoke(commands.app, ["train", "--help"]).output
     assert "--preset" in text
     assert "pixelnet train --task segmentation --data rooms" in text
 
@@ -317,4 +317,4 @@ def test_pictures_of_standing_and_lying_photographs_are_tiled():
 def test_predicted_photo_has_its_own_size():
     recipe = presets.preset("edges", "rooms", "laptop")
     model, task = recipes.build_model(recipe).eval(), recipes.build_task(recipe)
-    assert runs.predict_photo(model, task, torch.rand(3, 500, 7), recipe.size).shape == (3, 500, 7)
+    assert photo.predict_photo(model, task, torch.rand(3, 500, 7), recipe.size).shape == (3, 500, 7)

@@ -14,7 +14,7 @@ from pixelnet_edu.experiments.schedule import execute
 from pixelnet_edu.metrics import Meter, printed
 from pixelnet_edu.tasks import TASKS, Task
 from pixelnet_edu.training import build_augment, build_model, build_sampler, build_task
-from pixelnet_edu.training.runs import predict_photo
+from pixelnet_edu.training.photo import predict_photo
 
 
 class DepthRegression(Task):

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_name, unexpected
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_name, check_size, list_photos, read_mat, unexpected
+from pixelnet_edu.data.reading import check_size, list_photos, read_mat
 
 CONSENSUS = ("agreed", "majority", "any")
 
@@ -96,6 +97,8 @@ def read_annotations(path: Path, size: tuple[int, int]) -> Tensor:
     maps = [np.asarray(cell["Boundaries"][0, 0]) for cell in cells.flat]
     for boundaries in maps:
         check_size(path, "boundaries", boundaries, size)
+        if not np.isin(boundaries, (0, 1)).all():
+            raise unexpected(path, "boundaries with other values than 0 and 1", "a boundary map")
     return torch.from_numpy(np.stack(maps) > 0)
 
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.data.bsds import BSDS500
 from pixelnet_edu.data.camvid import CamVid
 from pixelnet_edu.data.nyud import NYUDepthV2
 from pixelnet_edu.data.pascal import PascalVOC
 from pixelnet_edu.data.pascal_context import LABEL_SETS, PascalContext
-from pixelnet_edu.data.reading import check_name, color_map
+from pixelnet_edu.data.reading import color_map
 from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.data.samples import SampleSet
 

@@ -37,7 +37,8 @@ class SplitReport(NamedTuple):
 
     def __str__(self) -> str:
         """Tell it in one line."""
-        found = "absent" if self.found is None else f"{self.found} samples, {len(self.problems)} problems"
+        found = "absent" if self.found is None else f"{self.found} samples"
+        found += f", {len(self.problems)} problems" if self.found is not None or self.problems else ""
         return f"{self.split}: {found}" + (f" (official: {self.official})" if self.official else "")
 
 
@@ -56,7 +57,7 @@ def check_dataset(name: str, root: str | Path, progress: bool = False) -> list[S
     Returns
     -------
     list of SplitReport
-        One for each split; a split may be absent, as small copies leave some out.
+        One for each split; one that is neither trained on nor scored may be absent, as in small copies.
 
     Raises
     ------
@@ -81,8 +82,8 @@ def _check_split(entry: Entry, root: Path, split: str, official: int | None, pro
     """Check one split."""
     try:
         dataset = entry.open(root, split, strict=False)
-    except FileNotFoundError:
-        return SplitReport(split, None, official)
+    except FileNotFoundError as error:
+        return SplitReport(split, None, official, [str(error)] if split in (entry.train, entry.test) else [])
     except ValueError as error:
         return SplitReport(split, 0, official, [str(error)])
     return SplitReport(split, len(dataset), official, list(_problems(dataset, split, progress)))

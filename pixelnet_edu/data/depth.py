@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelnet_edu.data.reading import unexpected
+from pixelnet_edu.checks import unexpected
 
 FARTHEST_MEDIAN = 100.0  # metres; indoors only millimetres give a larger number
 

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import unexpected
 from pixelnet_edu.data.depth import normals_from_depth
 from pixelnet_edu.data.nyud_frames import MAPPING, MAT, NUM_CLASSES, SPLITS, MatFrames, check_depth
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_size, existing, open_image, read_labels, read_photo, require, unexpected
+from pixelnet_edu.data.reading import check_size, existing, open_image, read_labels, read_photo, require
 
 FULL_SIZE = 480, 640
 FULL_INTRINSICS = 518.857901, 519.469611, 325.582449, 253.736166  # fx, fy, cx, cy; the first pixel's centre is (0, 0)
@@ -147,8 +148,9 @@ class FrameFolder:
     """
 
     def __init__(self, folder: Path, strict: bool = True) -> None:
-        photos = {p.stem[:-4]: p for p in folder.iterdir() if p.stem.endswith("_rgb") and p.suffix in (".jpg", ".png")}
-        self.names = sorted(photos.keys() | {p.stem[:-6] for p in folder.glob("*_depth.png")})
+        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        photos = {p.stem[:-4]: p for p in files if p.stem.endswith("_rgb") and p.suffix.lower() in (".jpg", ".png")}
+        self.names = sorted(photos.keys() | {p.stem[:-6] for p in files if p.name.endswith("_depth.png")})
         if not self.names:
             raise ValueError(f"{folder}: found no frames, expected NNNN_rgb.jpg (or .png) with NNNN_depth.png")
         self.photos = [photos.get(name, folder / f"{name}_rgb.jpg") for name in self.names]
@@ -162,7 +164,7 @@ class FrameFolder:
 
     def read(self, index: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the photograph (3, H, W) in [0, 1], depth (H, W) in metres, and labels (H, W) or None."""
-        image, depth = read_photo(self.photos[index]), read_depth(self.depths[index])
+        image, depth = read_photo(self.photos[index], turn=False), read_depth(self.depths[index])
         size = tuple(image.shape[1:])
         check_size(self.depths[index], "depth", depth, size)
         return image, depth, read_labels(self.labels[index], size, NUM_CLASSES) if self.labelled else None

@@ -22,7 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pixelnet_edu import VOID
-from pixelnet_edu.data.reading import existing, read_mat, unexpected, write_whole
+from pixelnet_edu.checks import unexpected
+from pixelnet_edu.data.reading import existing, read_mat, repeated, write_whole
 
 if TYPE_CHECKING:
     import h5py
@@ -134,9 +135,12 @@ def read_split(path: Path, split: str, number: int) -> list[int]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such list, is empty, or names a frame that does not exist.
+        If it is no such list, is empty, names a frame that does not exist, or one twice.
     """
-    indices = sorted(int(index) - 1 for index in read_mat(path, INDICES[split]).flat)
+    both = {name: read_mat(path, variable).ravel().tolist() for name, variable in INDICES.items()}
+    if twice := repeated(both["train"] + both["test"]):
+        raise unexpected(path, f"frame {twice} twice", "each frame once, in one split")
+    indices = sorted(int(index) - 1 for index in both[split])
     if not indices:
         raise unexpected(path, f"no frames in {INDICES[split]}", "at least one")
     if wrong := [index + 1 for index in indices if not 0 <= index < number]:

@@ -9,13 +9,13 @@ Layout: ``root/VOCdevkit/VOC2012`` as in the official archive, and for ``train_a
 
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from pixelnet_edu import VOID
+from pixelnet_edu.checks import unexpected
 from pixelnet_edu.data.download.fetching import fetch
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_labels, color_map, existing, read_labels, read_mat, read_names
+from pixelnet_edu.data.reading import check_labels, color_map, existing, read_labels, read_mat, read_names, whole_labels
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -70,8 +70,9 @@ class PascalVOC(PhotoDataset):
 
     def _read_targets(self, path: Path, size: tuple[int, int]) -> dict:
         """Read a label image of VOC, or the .mat file of SBD."""
-        read = read_sbd_labels if path.suffix == ".mat" else read_labels
-        return {"labels": read(path, size, self.num_classes)}
+        if path.suffix == ".mat":
+            return {"labels": read_sbd_labels(path, size, self.num_classes)}
+        return {"labels": read_labels(path, size, self.num_classes, palette=color_map(VOID + 1))}
 
     def _augmented(self, folder: Path) -> list[Path]:
         """Return the label files of VOC's train list and of SBD, without VOC's val list; VOC's own labels go first."""
@@ -98,5 +99,7 @@ def read_sbd_labels(path: Path, size: tuple[int, int], num_classes: int) -> Tens
     ValueError
         If it is no file of SBD, its labels have another size than the photograph, or a class is out of range.
     """
-    labels = read_mat(path, "GTcls")["Segmentation"][0, 0]
-    return check_labels(path, torch.from_numpy(labels.astype(np.int64)), size, num_classes)
+    found = read_mat(path, "GTcls")
+    if "Segmentation" not in (found.dtype.names or ()) or found.size != 1:
+        raise unexpected(path, "no 'Segmentation' in its GTcls", "one map of classes")
+    return check_labels(path, whole_labels(path, found["Segmentation"].flat[0]), size, num_classes)

@@ -11,9 +11,10 @@ Layout: ``root/VOCdevkit/VOC2010`` as in the official archive (lists ``ImageSets
 from pathlib import Path
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.data.pascal import VOC_CLASSES
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_name, color_map, read_labels, read_names
+from pixelnet_edu.data.reading import color_map, read_labels, read_names
 
 _OBJECTS = tuple("table" if name == "diningtable" else name for name in VOC_CLASSES[1:])
 _SURROUNDINGS_59 = (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.data.download.fetching import fetch
-from pixelnet_edu.data.reading import check_name, read_photo, require
+from pixelnet_edu.data.reading import read_photo, require
 
 
 class PhotoDataset(Dataset):
@@ -51,7 +52,7 @@ class PhotoDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         """Read one sample."""
-        image = read_photo(self.photos[index])
+        image = read_photo(self.photos[index], turn=False)
         targets = self._read_targets(self.label_files[index], tuple(image.shape[-2:]))
         return {"image": image} | targets | {"name": self.names[index]}
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as T
 
+from pixelnet_edu.checks import check_image
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -42,7 +44,11 @@ class Augment:
     gain: tuple[float, float] = (0.8, 1.3)
 
     def __call__(self, sample: dict, generator: torch.Generator) -> dict:
-        """Return the transformed sample: the image, and every map of its size."""
+        """Return the transformed sample: the image, and every map of its size.
+
+        TypeError or ValueError for an image that is not RGB in [0, 1].
+        """
+        check_image("image", sample["image"])
         size = sample["image"].shape[-2:]
         sample = {key: v for key, v in sample.items() if isinstance(v, Tensor) and v.shape[-2:] == size}
         if _random(generator) < self.flip:

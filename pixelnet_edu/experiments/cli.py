@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import torch
 import typer
 
+from pixelnet_edu.checks import check_whole
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.experiments.arms import EXPERIMENTS, experiment
 from pixelnet_edu.experiments.design import base_recipe, vary
@@ -21,6 +22,7 @@ from pixelnet_edu.training.config import processes
 from pixelnet_edu.training.runs import write_json
 
 RECORDS = Path("runs/experiments")
+MOST_SEEDS = 1000  # more are a slip of the hand
 STUDIES = {"leak": leak, "noise": noise, "shapes": shapes}
 Name = Annotated[Literal[tuple(EXPERIMENTS)] | None, typer.Argument(help="Which experiment.", show_default=False)]
 Task = Literal[tuple(TASKS)]
@@ -195,6 +197,9 @@ def parse_seeds(text: str) -> list[int]:
     ([0, 1, 2], [0, 3, 4], [3])
     """
     parts = text.rstrip(",").split(",")
-    if not all(part.strip().isdecimal() for part in parts) or text.strip() == "0":
-        raise ValueError(f"seeds: found {text!r}, expected a number of them such as 5, or a list such as 0,3,4")
-    return [int(part) for part in parts] if "," in text else list(range(int(text)))
+    if not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
+        raise ValueError(f"seeds: found {text[:40]!r}, expected a number of them such as 5, or a list such as 0,3,4")
+    seeds = [int(part) for part in parts]
+    if "," in text:
+        return seeds
+    return list(range(check_whole("seeds", seeds[0], least=1, most=MOST_SEEDS)))

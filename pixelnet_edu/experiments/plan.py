@@ -9,6 +9,7 @@ from pathlib import Path
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.design import Arm, Experiment, vary
 from pixelnet_edu.experiments.records import read_record
+from pixelnet_edu.training.checkpoints import checkpoints
 from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import Recipe, recipe_from
 
@@ -58,8 +59,8 @@ class Run:
     @property
     def steps_left(self) -> int:
         """The steps that follow its newest checkpoint; all without one."""
-        saved = [int(path.name.partition("-")[2]) for path in self.work.glob("checkpoint-[0-9]*")]
-        return self.recipe.training.steps - max(saved, default=0)
+        saved = checkpoints(self.work)
+        return self.recipe.training.steps - (int(saved[0].name.partition("-")[2]) if saved else 0)
 
     @property
     def readings(self) -> list[int]:

@@ -8,14 +8,17 @@ in ``timing`` only.
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pixelnet_edu.data.reading import check_name
+from pixelnet_edu.checks import check_name
+from pixelnet_edu.data.reading import read_json
 from pixelnet_edu.tasks import TASKS
+from pixelnet_edu.training.recipes import recipe_from
 from pixelnet_edu.training.runs import RECORDS, commit, processor_name, versions
 
 SCHEMA = 1
@@ -137,11 +140,8 @@ def read_record(path: Path) -> Record:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such record; make it with `pixelnet reproduce`")
-    try:
-        content = json.loads(path.read_text())
-        schema, checksum = content["schema"], content.pop("checksum")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: found no whole record, expected JSON with a checksum; move it, run again") from error
+    content = read_json(path, ("schema", "checksum"), "record", "move it and run again")
+    schema, checksum = content["schema"], content.pop("checksum")
     if schema != SCHEMA:
         raise ValueError(f"{path}: found schema {schema}, expected {SCHEMA}; move it and run again")
     if checksum != _checksum(content):
@@ -203,9 +203,18 @@ def _check_types(path: Path, content: dict) -> None:
     for name, kind in expected.items():
         if type(content[name]) is not kind:
             raise ValueError(f"{path}: {name}: found {type(content[name]).__name__}, expected {kind.__name__}")
-    whole = [isinstance(r, dict) and {"step", "scores"} <= r.keys() and r["scores"] for r in content["readings"]]
-    if not whole or not all(whole):
-        raise ValueError(f"{path}: readings: found {content['readings']!r:.60}, expected a step and scores in each")
+    try:
+        task = TASKS[recipe_from(content["recipe"]).task]
+        values = [reading["scores"][task.score] for reading in content["readings"] if reading["step"] > 0]
+        seconds = content["timing"]["seconds"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: found no whole record ({error!r:.80}); move it and run again") from error
+    most = 1 if task.scores[task.score].factor == 100 else 180  # shares, or degrees
+    wrong = [v for v in values if v is not None and not (isinstance(v, float) and 0 <= v <= most)]
+    if not values or wrong or not isinstance(seconds, list):
+        raise ValueError(f"{path}: readings: found {wrong or values} of {task.score}, expected 0 to {most} in each")
+    if not re.fullmatch(r"[\w.@+-]+", content["arm"]):
+        raise ValueError(f"{path}: arm: found {content['arm']!r}, expected letters, digits, dots and dashes")
 
 
 def recorded_runs(name: str, task: str, data: str, preset: str = "laptop") -> list[Record]:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
+from pixelnet_edu.checks import unexpected
+from pixelnet_edu.data.reading import explain_full_disk, read_json
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.cost.costs import step_cost
@@ -23,12 +24,11 @@ from pixelnet_edu.experiments.plan import Run, check_recipe, is_finished, plain
 from pixelnet_edu.experiments.records import Record, made_with, write_record
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import TASKS, Task, target_of
+from pixelnet_edu.training.checkpoints import checkpoints
 from pixelnet_edu.training.evaluation import measure
 from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
-from pixelnet_edu.training.runs import write_json
+from pixelnet_edu.training.runs import alone, write_json
 from pixelnet_edu.training.trainer import DivergedError, fit
-
-LITTLE = 64 << 20  # bytes; with less than this left, a failed write is put down to a full disk
 
 
 def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None) -> None:
@@ -49,7 +49,8 @@ def perform(run: Run, threads: int, on_step: Callable[[], object] = lambda: None
     OSError
         If the disk is full.
     """
-    with _alone(run), _explain_full_disk(run.folder):
+    lock, cure = run.folder / f".{run.name}.lock", "wait, or change --seeds"
+    with alone(lock, run.record, cure), explain_full_disk(run.folder):
         if is_finished(run):
             return
         made = _begin(run, threads)
@@ -80,7 +81,7 @@ def fit_recipe(recipe: Recipe, root: Path | None, **options) -> tuple[PixelNet, 
 def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
     """Train, read the scores on the way, and gather the record; where a rate is sought, diverging is a result, too."""
     (notes, note), task, log = _noting(run, on_step), TASKS[run.recipe.task], []
-    resume = any(run.work.glob("checkpoint-*"))
+    resume = bool(checkpoints(run.work))
     made = made | {"step_macs": step_macs(run.recipe)}
     try:
         _, log = fit_recipe(run.recipe, run.root, folder=run.work, resume=resume, on_step=note)
@@ -88,6 +89,9 @@ def _train(run: Run, made: dict, on_step: Callable[[], object]) -> Record:
         if not run.recipe.held_out:
             raise
         notes |= {"readings": [{"step": step, "scores": {task.score: None}} for step in run.readings], "seconds": []}
+    if {reading["step"] for reading in notes["readings"]} != set(run.readings):
+        found, cure = f"scores after {len(notes['readings'])} moments", "remove the folder, then it begins again"
+        raise unexpected(run.work, found, f"after {len(run.readings)}", cure)
     loss = [[row["step"], row["loss"]] for row in log]
     timing = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": notes["seconds"]}
     tolerance = {"loss": LOSS_TOLERANCE, task.score: task.tolerance}
@@ -106,7 +110,7 @@ def _noting(run: Run, on_step: Callable[[], object]) -> tuple[dict, Callable]:
     """Return a run's readings so far, and what adds to them after a step: on disk before its checkpoint is."""
     path, task, test = run.work / "readings.json", build_task(run.recipe), build_data(run.recipe, run.root, "test")
     target_of(test[0], task)  # a task that the data cannot serve ends here
-    notes = _read_whole(path, ("readings", "seconds")) if path.exists() else {"readings": [], "seconds": []}
+    notes = _kept(path, ("readings", "seconds")) if path.exists() else {"readings": [], "seconds": []}
 
     def note(step: int, seconds: float, model: PixelNet) -> None:
         if step in run.readings:
@@ -131,46 +135,19 @@ def _scores(run: Run, model: PixelNet, task: Task, test: SampleSet, with_images:
     return {"scores": kept, "images": [" ".join(map(str, image)) for image in counts]}
 
 
-@contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """Hold the lock of a run."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run.folder / f".{run.name}.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ValueError(
-            f"{run.record}: found another process at this run, expected none; wait, or change --seeds"
-        ) from error
-
-
-@contextmanager
-def _explain_full_disk(folder: Path) -> Iterator[None]:
-    """Turn whatever a library says when there is no room into one line."""
-    try:
-        yield
-    except Exception as error:
-        if shutil.disk_usage(folder).free > LITTLE:
-            raise
-        raise OSError(f"{folder}: the disk is full ({error}); make room, then run the same command again") from error
-
-
 def _begin(run: Run, threads: int) -> dict:
     """Write the configuration of a new run, or check that of an old one; return what it was begun with."""
     path = run.work / "config.json"
     if not path.exists():
         run.work.mkdir(parents=True, exist_ok=True)
         write_json(path, {"recipe": plain(run.recipe), "made": made_with(threads)})
-    config = _read_whole(path, ("recipe", "made"))
+    config = _kept(path, ("recipe", "made"))
     check_recipe(run, config["recipe"], path)
     return config["made"]
 
 
-def _read_whole(path: Path, fields: Collection[str]) -> dict:
+def _kept(path: Path, fields: Collection[str]) -> dict:
     """Read a file of a run in progress that has these fields."""
-    try:
-        content = json.loads(path.read_text())
-        return {field: content[field] for field in fields}
-    except (ValueError, KeyError, TypeError) as error:
-        cure = f"remove the folder {path.parent.name}, then the same command begins this run again"
-        raise ValueError(f"{path}: found a damaged file, expected JSON with {' and '.join(fields)}; {cure}") from error
+    cure = f"remove the folder {path.parent.name}, then the same command begins this run again"
+    content = read_json(path, fields, "file of a run in progress", cure)
+    return {field: content[field] for field in fields}

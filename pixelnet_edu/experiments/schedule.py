@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
 from pixelnet_edu.experiments.runner import fit_recipe, on_threads, perform, step_macs
+from pixelnet_edu.stopping import listen
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_data, build_model, build_task
 from pixelnet_edu.training.runs import keep_freed_memory
@@ -105,6 +106,7 @@ def _side_by_side(
 def _join(spent: Synchronized) -> None:
     """Take over, in a new process, the counter of work that all share; and end when the command is killed."""
     global _spent
+    listen()
     keep_freed_memory()
     _spent = spent
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -37,13 +37,16 @@ class NormalErrors:
         Raises
         ------
         ValueError
-            For unequal shapes.
+            For unequal shapes, or a normal at a valid pixel that is not finite.
         """
         if predictions.shape != targets.shape or valid.shape != targets[:, 0].shape:
             shapes = [tuple(t.shape) for t in (predictions, valid, targets, targets[:, 0])]
             raise ValueError(f"predictions, valid: found shapes {shapes[:2]}, expected {shapes[2:]}")
+        valid = valid.bool()
+        if not (predictions.isfinite().all(1) & targets.isfinite().all(1))[valid].all():
+            raise ValueError("predictions, targets: found a normal that is not finite, expected unit vectors")
         cosine = (F.normalize(predictions.double(), dim=1) * F.normalize(targets.double(), dim=1)).sum(1)
-        self.degrees.append(cosine[valid.bool()].clamp(-1, 1).acos().rad2deg().float().cpu())
+        self.degrees.append(cosine[valid].clamp(-1, 1).acos().rad2deg().float().cpu())
 
     def scores(self) -> dict:
         """Return ``mean``, ``median``, ``rmse`` in degrees, and ``within_11_25``, ``_22_5``, ``_30`` in per cent.

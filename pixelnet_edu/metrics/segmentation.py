@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_whole
 
 
 class ConfusionMatrix:
@@ -31,7 +32,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, ignore_index: int = VOID) -> None:
-        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.num_classes, self.ignore_index = check_whole("num_classes", num_classes, least=1), ignore_index
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self._images: list[Tensor] = []
 
@@ -41,17 +42,19 @@ class ConfusionMatrix:
         Raises
         ------
         ValueError
-            For unequal shapes, or an index that is no class.
+            For unequal shapes, real numbers, or an index that is no class.
         """
         if predictions.shape != targets.shape:
             raise ValueError(f"predictions: found shape {tuple(predictions.shape)}, expected {tuple(targets.shape)}")
         kept = targets != self.ignore_index
-        predictions, targets = predictions[kept].long(), targets[kept].long()
+        predictions, targets = predictions[kept], targets[kept]
         for name, values in (("predictions", predictions), ("targets", targets)):
+            if values.is_floating_point() or values.is_complex():
+                raise ValueError(f"{name}: found {values.dtype}, expected class indices; take the argmax of scores")
             wrong = values[(values < 0) | (values >= self.num_classes)]
             if len(wrong):
                 raise ValueError(f"{name}: found class {int(wrong[0])}, expected 0 to {self.num_classes - 1}")
-        pairs = (targets * self.num_classes + predictions).cpu().bincount(minlength=self.num_classes**2)
+        pairs = (targets.long() * self.num_classes + predictions.long()).cpu().bincount(minlength=self.num_classes**2)
         added = pairs.view(self.num_classes, -1)
         self.counts += added
         self._images.append(torch.cat([added.diag(), added.sum(1), added.sum(0)]))
@@ -63,11 +66,14 @@ class ConfusionMatrix:
     def scores(self) -> dict:
         """Return ``miou``, ``accuracy`` (shares between 0 and 1) and ``iou``, one a class.
 
-        A class that stands in neither the targets nor the predictions has no IoU (NaN) and is left out of the mean.
+        A class that stands in neither the targets nor the predictions has no IoU (NaN) and is left out of the mean;
+        so has one that is ``ignore_index``.
         """
         right = self.counts.diag().double()
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diag()
         iou = right / union
+        if 0 <= self.ignore_index < self.num_classes:
+            iou[self.ignore_index] = torch.nan
         return {"miou": float(iou.nanmean()), "accuracy": float(right.sum() / self.counts.sum()), "iou": iou.tolist()}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pixelnet_edu.checks import unexpected
 from pixelnet_edu.model.geometry import Level
 from pixelnet_edu.model.interfaces import Levelled
 
@@ -22,6 +23,7 @@ CONVS_PER_STAGE = (2, 2, 3, 3, 3)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HED_MEAN, HED_STD = (122.67892 / 255, 116.66877 / 255, 104.00699 / 255), (1 / 255, 1 / 255, 1 / 255)
 HED_FILE = "vgg16_hed.safetensors"
+_FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # places of the convolutions in torchvision's network
 
 
 class Backbone(nn.Module):
@@ -92,13 +94,16 @@ class VGG16(Backbone):
         if weights == "hed":
             self.set_normalization(HED_MEAN, HED_STD)
         if weights:
-            self._copy_convolutions(_weights_of(weights))
+            self._copy_convolutions(_weights_of(weights, fc))
 
     @torch.no_grad()
     def _copy_convolutions(self, source: Sequence[Tensor]) -> None:
         """Fill the convolutions in order from weight, bias, weight, bias, ...; reshapes fully connected ones."""
         targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in m.parameters()]
-        for target, tensor in zip(targets, source, strict=False):
+        for target, tensor in zip(targets, source, strict=True):
+            if target.numel() != tensor.numel():
+                shapes = f"shape {tuple(tensor.shape)}", f"{tuple(target.shape)}"
+                raise unexpected("weights", *shapes, "fetch them again")
             target.copy_(tensor.view_as(target))
 
 
@@ -138,7 +143,10 @@ class NormalizedLevels(nn.Module):
 
 def weights_folder() -> Path:
     """Return the folder of converted weights: ``$PIXELNET_WEIGHTS`` or ``~/.cache/pixelnet_edu``."""
-    return Path(os.environ.get("PIXELNET_WEIGHTS", "~/.cache/pixelnet_edu")).expanduser()
+    try:
+        return Path(os.environ.get("PIXELNET_WEIGHTS", "~/.cache/pixelnet_edu")).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"PIXELNET_WEIGHTS: missing, and found no home folder ({error}); set it") from error
 
 
 def weights_file(source: str) -> Path:
@@ -147,21 +155,38 @@ def weights_file(source: str) -> Path:
 
 
 def read_weights(source: str) -> dict[str, Tensor]:
-    """Read fetched weights by name; FileNotFoundError, with the command that fetches them, if they are missing."""
+    """Read fetched weights by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they are missing, with the command that fetches them.
+    ValueError
+        If the file is damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not (path := weights_file(source)).is_file():
-        raise FileNotFoundError(f"{path}: missing; `python data_scripts/weights.py {source}` fetches these weights")
-    return load_file(path)
+    path, command = weights_file(source), f"`python data_scripts/weights.py {source}`"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; {command} fetches these weights")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise unexpected(path, f"a damaged file ({error})", "weights", f"delete it, then {command}") from error
 
 
-def _weights_of(name: str) -> list[Tensor]:
+def _weights_of(name: str, fc: bool) -> list[Tensor]:
     """Return weight, bias, weight, bias, ... of "hed", or of torchvision's network for "imagenet"."""
-    if name == "hed":
-        source = read_weights("hed")
-        return [source[f"{k}.{part}"] for k in range(13) for part in ("weight", "bias")]
-    named = {tuple(k.split(".")): tensor for k, tensor in read_weights("torchvision:vgg16").items()}
-    return [named[key] for key in sorted(named, key=lambda k: (k[0] == "classifier", int(k[1]), k[2] == "bias"))]
+    source = "hed" if name == "hed" else "torchvision:vgg16"
+    classifier = [f"classifier.{k}" for k in (0, 3)] if fc else []
+    places = range(13) if name == "hed" else [f"features.{k}" for k in _FEATURES] + classifier
+    tensors = read_weights(source)
+    try:
+        return [tensors[f"{place}.{part}"] for place in places for part in ("weight", "bias")]
+    except KeyError as error:
+        cure = f"delete it, then `python data_scripts/weights.py {source}`"
+        raise unexpected(weights_file(source), f"no tensor {error}", "the weights of VGG-16", cure) from error
 
 
 def _conv_stages(widths: Sequence[int], convs: Sequence[int], batch_norm: bool, affine: bool) -> list[nn.Module]:

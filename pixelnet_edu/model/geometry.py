@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pixelnet_edu.checks import check_tensor
+
 
 @dataclass(frozen=True)
 class Level:
@@ -86,7 +88,7 @@ def pixel_grid(height: int, width: int, device: torch.device | str | None = None
 
 def check_points(points: Tensor, batch: int, height: int, width: int) -> None:
     """Raise ValueError unless ``points`` is (B, N, 2) and lies inside the image."""
-    if points.dim() != 3 or points.shape[0] != batch or points.shape[2] != 2:
+    if check_tensor("points", points).dim() != 3 or points.shape[0] != batch or points.shape[2] != 2:
         raise ValueError(f"points: found shape {tuple(points.shape)}, expected ({batch}, N, 2): (x, y) for each image")
     limit = torch.tensor([width - 0.5, height - 0.5], device=points.device)
     outside = ~((points >= -0.5) & (points <= limit)).all(-1)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from pixelnet_edu.checks import check_image, check_tensor, check_whole
 from pixelnet_edu.model.adaptive import evaluating, predict_adaptive
 from pixelnet_edu.model.fast import ProjectedLevels, project_hypercolumns
 from pixelnet_edu.model.geometry import check_points, pixel_grid
@@ -49,7 +50,7 @@ class PixelNet(nn.Module):
 
     def forward(self, images: Tensor, points: Tensor) -> Tensor:
         """Predict at points (B, N, 2), (x, y) inside the image, of images (B, 3, H, W), RGB in [0, 1]: (B, N, K)."""
-        check_points(points, images.shape[0], *images.shape[-2:])
+        check_points(points, check_tensor("images", images).shape[0], *images.shape[-2:])
         return self.read(self.backbone(images), points)
 
     def read(self, features: Sequence[Tensor], points: Tensor) -> Tensor:
@@ -78,7 +79,16 @@ class PixelNet(nn.Module):
             Pixels whose hidden activations exist at the same time, in whole rows of the image; it bounds the memory.
         task : Task, optional
             What "disagree" means; ValueError where "adaptive" lacks it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For images that are not real numbers in [0, 1] of the network's kind, or not of that shape.
         """
+        check_image("images", images, next(self.parameters()).dtype)
+        check_whole("max_points", max_points, least=1)
+        if images.dim() != 4:
+            raise ValueError(f"images: found shape {tuple(images.shape)}, expected (B, 3, height, width)")
         if mode == "adaptive":
             if task is None:
                 raise ValueError("task: missing, expected the task of the network for mode='adaptive'; pass task=")

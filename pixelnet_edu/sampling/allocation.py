@@ -8,6 +8,8 @@ Shapes: B images, S strata, n pixels to draw in each image.
 import torch
 from torch import Tensor
 
+from pixelnet_edu.checks import check_whole
+
 
 def fill_shares(shares: Tensor, sizes: Tensor, n: int) -> Tensor:
     """Divide ``n`` in proportion to ``shares`` (B, S) within ``sizes``; what does not fit goes to the others.
@@ -72,9 +74,8 @@ def allocate(sizes: Tensor, n: int, shares: Tensor | None = None) -> Tensor:
 
 
 def _check_enough(available: Tensor, n: int) -> None:
-    """Raise ValueError where an image has fewer than ``n`` pixels to draw from, or ``n`` is not positive."""
-    if n < 1:
-        raise ValueError(f"n: found {n}, expected at least 1 pixel an image")
+    """Raise ValueError where an image has fewer than ``n`` pixels to draw from; check ``n`` too."""
+    check_whole("n", n, least=1)
     short = (available < n).nonzero().flatten().tolist()
     if short:
         most = f"{int(available[short[0]])}, all that image {short[0]} of the batch has"

@@ -6,7 +6,7 @@ chapter 7.
 Shapes: B images, H x W pixels, n pixels drawn.
 """
 
-import torch  # noqa: F401  (the examples need it)
+import torch
 from torch import Tensor
 
 
@@ -24,11 +24,22 @@ def horvitz_thompson_mean(values: Tensor, probabilities: Tensor, total: Tensor |
     -------
     Tensor (B,)
 
+    Raises
+    ------
+    ValueError
+        For unequal shapes, a probability outside (0, 1], or no pixel in all.
+
     Examples
     --------
     >>> horvitz_thompson_mean(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.5, 0.5]]), 4)
     tensor([2.])
     """
+    if values.shape != probabilities.shape:
+        raise ValueError(f"probabilities: found shape {tuple(probabilities.shape)}, expected {tuple(values.shape)}")
+    if not ((probabilities > 0) & (probabilities <= 1)).all():
+        raise ValueError("probabilities: found one outside (0, 1], expected those with which the pixels were drawn")
+    if not (torch.as_tensor(total) >= 1).all():
+        raise ValueError(f"total: found {total}, expected at least 1 pixel")
     return (values / probabilities).sum(-1) / total
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_real, check_tensor, unexpected
 from pixelnet_edu.sampling.allocation import allocate, fill_shares
 from pixelnet_edu.sampling.drawing import PixelSample, draw, points_of, read_at, uniform_like
 from pixelnet_edu.sampling.samplers import StratifiedSampler, UniformSampler
@@ -40,8 +41,8 @@ class SpatialSampler:
         ValueError
             If an image has fewer than ``n`` valid pixels, or more cells with valid pixels than ``n``.
         """
-        valid = strata if strata.dtype == torch.bool else strata != VOID
-        H, W = strata.shape[1:]
+        valid = one_stratum(strata) != VOID
+        H, W = valid.shape[1:]
         cells = spatial_strata(H, W, self.rows, self.columns).to(strata.device)
         return StratifiedSampler("proportional")(cells.where(valid, VOID), n, generator)
 
@@ -61,7 +62,9 @@ class AnyPixelSampler:
     least_valid = 1  # pixels that an image must have, though more are drawn
 
     def __call__(self, strata: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
-        """Draw ``n`` pixels of each map (B, H, W)."""
+        """Draw ``n`` pixels of each map (B, H, W), boolean or of strata; ValueError for an image that is all void."""
+        if not (one_stratum(strata) != VOID).flatten(1).any(1).all():
+            raise unexpected("strata", "an image without a valid pixel", "at least one", "leave the image out")
         return UniformSampler()(torch.ones_like(strata, dtype=torch.bool), n, generator)
 
 
@@ -134,15 +137,18 @@ class HardPixelSampler:
     wants_losses = True  # of the pixels, instead of their labels
 
     def __init__(self, uniform_share: float = 0.25) -> None:
-        if not 0 < uniform_share <= 1:
-            raise ValueError(f"uniform_share: found {uniform_share}, expected a share above 0 and at most 1")
+        check_real("uniform_share", uniform_share, 1e-9, 1 + 1e-9)
         self.uniform_share = uniform_share
 
     def __call__(self, difficulty: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
         """Draw ``n`` pixels of each map (B, H, W) of losses or uncertainties; a negative value is void."""
-        if difficulty.dim() != 3 or not difficulty.is_floating_point():
+        check_tensor("difficulty", difficulty)
+        if difficulty.dim() != 3 or not difficulty.is_floating_point() or not difficulty.numel():
             found = f"{difficulty.dtype} of shape {tuple(difficulty.shape)}"
             raise ValueError(f"difficulty: found {found}, expected floating point of shape (B, H, W), such as losses")
+        if not difficulty.isfinite().all():
+            cure = "of a training that diverges, lower learning_rate"
+            raise unexpected("difficulty", "a value that is not finite", "losses, or a negative value for void", cure)
         valid = (difficulty >= 0).flatten(1)
         hard = difficulty.flatten(1).double().clamp(min=0)
         hard = hard / hard.sum(1, keepdim=True).clamp(min=1e-12)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pixelnet_edu.checks import check_real, check_tensor, check_whole
 from pixelnet_edu.sampling.allocation import allocate
 from pixelnet_edu.sampling.drawing import PixelSample, draw
 from pixelnet_edu.sampling.strata import as_strata, count_strata, one_stratum
@@ -52,6 +53,12 @@ class StratifiedSampler:
     spreads : sequence of float, optional
         Standard deviation of the value of interest in each stratum, for "neyman".
 
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown allocation, counts that are no whole numbers from 0 on, or spreads that are negative or not
+        finite, as the standard deviation of one value is.
+
     Examples
     --------
     >>> labels = torch.tensor([[[0] * 10 + [1] * 5 + [2] * 2]])
@@ -67,8 +74,12 @@ class StratifiedSampler:
             raise ValueError(f"allocation: found {allocation!r}, expected one of {ALLOCATIONS} or a sequence of counts")
         if (allocation == "neyman") != (spreads is not None):
             raise ValueError("spreads: give the spread of each stratum with allocation='neyman', and only then")
-        if not isinstance(allocation, str) and min(allocation) < 0:
-            raise ValueError(f"allocation: found {tuple(allocation)}, expected counts of at least 0")
+        for k, count in enumerate(() if isinstance(allocation, str) else allocation):
+            check_whole(f"allocation, stratum {k}", count, least=0)
+        for k, spread in enumerate(spreads if spreads is not None else ()):
+            check_real(f"spreads, stratum {k}", spread, 0)
+        if not len(allocation) or (spreads is not None and not len(spreads)):
+            raise ValueError("allocation, spreads: found no stratum, expected at least one")
         self.allocation, self.spreads = allocation, spreads
 
     def __call__(self, strata: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
@@ -108,13 +119,13 @@ class BalancedSampler:
     """
 
     def __init__(self, positive_share: float = 0.5) -> None:
-        if not 0 < positive_share < 1:
-            raise ValueError(f"positive_share: found {positive_share}, expected a share between 0 and 1")
+        check_real("positive_share", positive_share, 1e-9, 1)
         self.positive_share = positive_share
 
     def __call__(self, edges: Tensor, n: int, generator: torch.Generator | None = None) -> PixelSample:
-        """Draw ``n`` pixels of each edge map (B, H, W)."""
-        strata = as_strata(edges.long())  # of a boolean map, True is edge
+        """Draw ``n`` pixels of each edge map (B, H, W), int64 or bool."""
+        edges = check_tensor("edges", edges)
+        strata = as_strata(edges.long() if edges.dtype == torch.bool else edges)  # of a boolean map, True is edge
         sizes = count_strata(strata, 2)
         shares = torch.tensor([1 - self.positive_share, self.positive_share], dtype=torch.float64, device=sizes.device)
         return draw(strata, sizes, allocate(sizes, n, shares.expand(sizes.shape)), generator)

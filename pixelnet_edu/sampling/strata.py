@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_tensor, unexpected
 
+UNCLEAR = (torch.uint8, torch.int8)
 LANES = 4  # neighbours, mostly of one stratum, are counted apart: no count has to wait for the one before it
 
 
@@ -22,9 +24,7 @@ def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     >>> count_strata(torch.tensor([[[0, 1, 1, 255]]])).tolist()
     [[1, 2]]
     """
-    lowest, highest = (int(value) for value in strata.aminmax())
-    if lowest < 0 or highest > VOID:
-        _refuse(lowest if lowest < 0 else highest, num_strata or VOID)
+    _check_range(strata, num_strata or VOID)
     B, _, W = strata.shape
     images, columns = (torch.arange(size, dtype=torch.int32, device=strata.device) for size in (B, W))
     bins = (columns % LANES * B + images[:, None, None]) * (VOID + 1)  # each image has some, of every value
@@ -37,19 +37,32 @@ def count_strata(strata: Tensor, num_strata: int | None = None) -> Tensor:
     return counts[:, : num_strata or largest + 1]
 
 
+def _check_range(strata: Tensor, num_strata: int) -> None:
+    """Raise ValueError for a stratum below 0 or above 255."""
+    lowest, highest = (int(value) for value in strata.aminmax())
+    if lowest < 0 or highest > VOID:
+        _refuse(lowest if lowest < 0 else highest, num_strata)
+
+
 def _refuse(stratum: int, num_strata: int) -> None:
     """Raise ValueError for a stratum that is not one."""
     raise ValueError(f"strata: found {stratum}, expected 0 to {num_strata - 1}, or 255 for void pixels")
 
 
 def one_stratum(maps: Tensor) -> Tensor:
-    """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0."""
-    return (as_strata(maps) == VOID) * VOID
+    """Check a batch of maps (B, H, W) and merge all valid pixels into stratum 0; ValueError for other labels."""
+    strata = as_strata(maps)
+    _check_range(strata, VOID)
+    return (strata == VOID) * VOID
 
 
 def as_strata(maps: Tensor) -> Tensor:
-    """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum."""
-    if maps.dim() != 3 or maps.is_floating_point() or maps.numel() == 0:
-        found = f"{maps.dtype} of shape {tuple(maps.shape)}"
-        raise ValueError(f"strata: found {found}, expected integers or booleans of shape (B, H, W)")
+    """Check a batch of maps (B, H, W) and return it as strata; a boolean map of valid pixels is one stratum.
+
+    TypeError for no tensor; ValueError for real numbers, another shape, or bytes, which may be labels or a mask.
+    """
+    kind = check_tensor("strata", maps).dtype
+    if maps.dim() != 3 or kind in UNCLEAR or kind.is_floating_point or kind.is_complex or maps.numel() == 0:
+        cure = "say labels.long() or mask.bool()"
+        raise unexpected("strata", f"{kind} of shape {tuple(maps.shape)}", "int64 or bool of shape (B, H, W)", cure)
     return torch.where(maps, 0, VOID) if maps.dtype == torch.bool else maps.long()

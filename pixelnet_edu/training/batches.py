@@ -3,22 +3,30 @@
 So a run that was stopped continues as if it had never been, and worker processes change nothing.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from pixelnet_edu.checks import check_image, unexpected
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.tasks import Task, target_of
 
 CROPS = 20  # tries until a crop has enough valid pixels
+OTHERS = 50  # images tried when one has too few of them
+
+
+class TooVoidError(ValueError):
+    """An image has fewer valid pixels than are to be drawn."""
 
 
 class Samples(Dataset):
     """Serves (image, target) for a pair (index, seed), augmented with that seed.
 
-    A crop with fewer than ``points`` valid pixels is cut again elsewhere, a few times.
+    A crop with fewer than ``points`` valid pixels is cut again elsewhere, a few times; then the next image of the data
+    set takes the place of this one, and a warning says so.
     """
 
     def __init__(self, dataset: SampleSet, augment: Callable | None, task: Task, points: int) -> None:
@@ -28,14 +36,26 @@ class Samples(Dataset):
 
     def __getitem__(self, pair: tuple[int, int]) -> tuple[Tensor, Tensor] | Exception:
         """Read and augment one image; what is wrong with it is returned, since workers would raise a traceback."""
-        try:
-            return self._read(*pair)
-        except (OSError, ValueError) as error:
-            return error
+        index, seed = pair
+        too_void = []
+        for other in range(index, index + min(OTHERS, len(self.dataset))):
+            try:
+                found = self._read(other % len(self.dataset), seed)
+            except TooVoidError as error:
+                too_void.append(error)
+            except (OSError, ValueError, TypeError) as error:
+                return error
+            else:
+                for error in too_void:
+                    warnings.warn(f"{error}; the next image takes its place", stacklevel=1)
+                return found
+        return too_void[0]
 
     def _read(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
         """Read and augment one image; ValueError if every crop has too few valid pixels."""
         original, name = self.dataset[index], self.task.target
+        where = original.get("name", f"sample {index}")
+        check_image(f"{where}, image", original["image"])
         sample = {"image": original["image"], name: target_of(original, self.task)}
         generator = torch.Generator().manual_seed(seed)
         for _ in range(CROPS if self.augment else 1):
@@ -43,14 +63,18 @@ class Samples(Dataset):
             valid = int(self.task.valid(cut[name][None]).sum())
             if valid >= self.points:
                 return cut["image"], cut[name]
-        at_least = f"{self.points}, the points drawn from an image; lower points_per_image, or leave the sample out"
-        where = original.get("name", f"sample {index}")
-        raise ValueError(f"{where}: found {valid} pixels with a target, expected at least {at_least}")
+        expected = f"at least {self.points}, the points drawn from an image"
+        raise TooVoidError(f"{where}: found {valid} pixels with a target, expected {expected}; lower points_per_image")
 
 
 def collate(samples: list) -> list[Tensor] | Exception:
     """Make a batch of samples, or return the first thing that is wrong with one."""
-    return next((sample for sample in samples if isinstance(sample, Exception)), None) or default_collate(samples)
+    wrong = next((sample for sample in samples if isinstance(sample, Exception)), None)
+    sizes = {tuple(sample[0].shape) for sample in samples} if wrong is None else set()
+    if len(sizes) > 1:
+        cure = "cut them, such as with augment=Augment(crop=(height, width))"
+        return unexpected("images", f"shapes {sorted(sizes)} in one batch", "one shape", cure)
+    return wrong or default_collate(samples)
 
 
 def loader(samples: Samples, batches: Sampler, workers: int) -> DataLoader:

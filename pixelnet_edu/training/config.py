@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 
 import torch
 from accelerate import PartialState
@@ -15,6 +16,9 @@ from accelerate.utils import set_seed
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
+from pixelnet_edu.checks import check_name, check_real, check_whole
+
+MOST = 2**31 - 1  # of steps, pixels, seeds
 WAIT = timedelta(hours=6)  # how long other processes wait while the main one scores a test set
 
 
@@ -48,6 +52,11 @@ class TrainingConfig:
         Mixed precision, as accelerate names it.
     seed : int
         Source of every random choice.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value of the wrong kind, not finite or beyond its limits.
     """
 
     steps: int = 20_000
@@ -68,12 +77,19 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values that a typing mistake would spoil."""
-        if self.schedule not in ("step", "onecycle"):
-            raise ValueError(f"schedule: found {self.schedule!r}, expected 'step' or 'onecycle'")
-        for name in ("steps", "images_per_step", "points_per_image", "checkpoint_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: found {getattr(self, name)}, expected at least 1")
+        """Check the values, which may come from a file that was edited."""
+        check_name("schedule", self.schedule, ("step", "onecycle"))
+        check_name("precision", self.precision, ("no", "bf16"))
+        for name in ("steps", "images_per_step", "points_per_image", "step_size", "checkpoint_every", "log_every"):
+            check_whole(name, getattr(self, name), least=1, most=MOST)
+        check_whole("evaluate_every", self.evaluate_every, least=0)
+        check_whole("seed", self.seed, least=0, most=MOST)
+        for name, below in (("learning_rate", inf), ("momentum", 1), ("weight_decay", inf), ("gamma", inf)):
+            check_real(name, getattr(self, name), 0, below)
+        if self.clip_norm is not None:
+            check_real("clip_norm", self.clip_norm, 0)
+        if not isinstance(self.reweight, bool):
+            raise TypeError(f"reweight: found {self.reweight!r}, expected True or False")
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.SGD:

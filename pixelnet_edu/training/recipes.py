@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch.utils.data import Subset
 
+from pixelnet_edu.checks import check_name, check_real, check_whole
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry, spread
-from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.data.rooms.scenes import RoomScenes
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.data.transforms import Augment
@@ -105,10 +105,25 @@ class Recipe:
             object.__setattr__(self, "backbone", BACKBONES.get(self.name, ""))
         check_names(self.task, self.data, self.name, self.weights, self.backbone)
         check_name("sampler", self.sampler, SAMPLERS)
+        for name, least, most in (("size", 8, 1 << 14), ("widths", 1, 1 << 13), ("hidden", 1, 1 << 16)):
+            for value in getattr(self, name):
+                check_whole(name, value, least, most)
+        if len(self.size) != 2 or not self.widths:
+            raise ValueError(f"size, widths: found {self.size}, {self.widths}, expected height and width, and a stage")
+        for name in ("fine", "zoom"):
+            check_whole(name, getattr(self, name), least=0, most=1 << 13)
+        if self.test_images is not None:
+            check_whole("test_images", self.test_images, least=1)
+        check_real("dropout", self.dropout, 0, 1)
+        for value in self.scale:
+            check_real("scale", value, 1e-3)
 
 
 def recipe_from(plain: dict) -> Recipe:
-    """Rebuild a recipe from what a JSON file holds of it; what an earlier version did not know has its default."""
+    """Rebuild a recipe from what a JSON file holds of it; what an earlier version did not know has its default.
+
+    TypeError, ValueError, KeyError or AttributeError for anything else.
+    """
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
     return Recipe(**{**values, "training": TrainingConfig(**plain["training"])})
 
@@ -217,4 +232,7 @@ def _part(dataset: SampleSet, indices: range) -> SampleSet:
 
 def cache_folder() -> Path:
     """Return the folder for files that can be made again."""
-    return Path("~/.cache/pixelnet_edu").expanduser()
+    try:
+        return Path("~/.cache/pixelnet_edu").expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"root: missing, and found no home folder for rooms ({error}); say --root DIR") from error

@@ -3,7 +3,7 @@
 A run folder holds ``config.json`` (the recipe, the versions, the date), ``log.csv``, the newest ``checkpoint-*``,
 ``scores.json`` and ``predictions.png``.
 
-Shapes: B images, K outputs, H x W pixels.
+Shapes: H x W pixels.
 """
 
 import ctypes
@@ -11,21 +11,24 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from pixelnet_edu import __version__
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.data.catalog import spread
-from pixelnet_edu.data.reading import check_name, tile, write_picture, write_whole
+from pixelnet_edu.data.reading import read_json, tile, write_picture, write_whole
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
 from pixelnet_edu.tasks import Task, target_of
-from pixelnet_edu.training.checkpoints import MODEL, load_weights, newest_checkpoint
+from pixelnet_edu.training.checkpoints import MODEL, checkpoints, load_weights, newest_whole
 from pixelnet_edu.training.evaluation import predict_one
 from pixelnet_edu.training.recipes import Recipe, build_model, build_task, recipe_from
 
@@ -52,6 +55,17 @@ def recorded(name: str) -> Path:
     return folders[name]
 
 
+@contextmanager
+def alone(lock: Path, where: object, cure: str) -> Iterator[None]:
+    """Hold a lock, which goes with this process; ValueError where another process holds it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"{where}: found another process at this run, expected none; {cure}") from error
+
+
 def create_folder(folder: Path, recipe: Recipe, root: Path | None) -> None:
     """Make a run folder and write its configuration.
 
@@ -60,9 +74,14 @@ def create_folder(folder: Path, recipe: Recipe, root: Path | None) -> None:
     ValueError
         If the folder holds a run already.
     """
-    if any(folder.glob("checkpoint-*")):
+    if checkpoints(folder):
         raise ValueError(f"{folder}: found a run in it, expected a new folder; choose another --out, or --resume")
     folder.mkdir(parents=True, exist_ok=True)
+    write_config(folder, recipe, root)
+
+
+def write_config(folder: Path, recipe: Recipe, root: Path | None) -> None:
+    """Write the recipe of a run, the folder of its data set, and with what it was begun."""
     config = {"recipe": asdict(recipe), "root": str(root.resolve()) if root else None}
     write_json(folder / "config.json", config | provenance())
 
@@ -80,10 +99,10 @@ def read_config(folder: Path) -> tuple[Recipe, Path | None]:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing, expected a run folder made by `pixelnet train`")
+    config = read_json(path, ("recipe", "root"), "configuration", "train again")
     try:
-        config = json.loads(path.read_text())
         return recipe_from(config["recipe"]), Path(config["root"]) if config["root"] else None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: not a configuration of this version ({error}); train again") from error
 
 
@@ -99,7 +118,7 @@ def load_run(folder: Path) -> tuple[Recipe, Path | None, PixelNet, Task]:
     """
     recipe, root = read_config(folder)
     model = build_model(recipe, pretrained=recipe.frozen)  # other weights are in the checkpoint
-    load_weights(model, newest_checkpoint(folder) / MODEL)
+    newest_whole(folder, lambda checkpoint: load_weights(model, checkpoint / MODEL))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return recipe, root, model.to(device).eval(), build_task(recipe)
 
@@ -128,33 +147,6 @@ def trained(name: str) -> tuple[PixelNet, Task]:
     """
     _, _, net, task = load_run(recorded(name))
     return net, task
-
-
-def predict_photo(model: PixelNet, task: Task, photo: Tensor, size: tuple[int, int]) -> Tensor:
-    """Predict a photograph of any size and colour the prediction.
-
-    The network sees the photograph with as many pixels as a training image has; its outputs are enlarged or reduced to
-    the photograph's own size, then decoded.
-
-    Parameters
-    ----------
-    photo : Tensor (3, H, W)
-        RGB in [0, 1].
-    size : (int, int)
-        Height and width of the training images.
-
-    Returns
-    -------
-    Tensor (3, H, W)
-        RGB in [0, 1].
-    """
-    H, W = photo.shape[-2:]
-    factor = (size[0] * size[1] / (H * W)) ** 0.5
-    smallest = model.backbone.levels[-1].stride
-    seen = [max(smallest, round(factor * side)) for side in (H, W)]
-    image = F.interpolate(photo[None], seen, mode="bilinear", antialias=True)
-    outputs = F.interpolate(predict_one(model, image[0]), (H, W), mode="bilinear")
-    return task.colors(task.decode(outputs))[0]
 
 
 def picture_of(model: PixelNet, task: Task, dataset: SampleSet, number: int = 6) -> Tensor:

@@ -48,6 +48,10 @@ def _losses_at(points: Tensor, model: PixelNet, task: Task, images: Tensor, targ
     losses = task.losses(model(images, points).float(), targets_at(targets, points))
     x, y = points.long().unbind(-1)
     maps = losses.new_full((len(points), *targets.shape[-2:]), -1.0)
+    if not losses.isfinite().all():
+        raise ValueError(
+            "loss: found a loss that is not finite, expected finite ones; lower learning_rate or set clip_norm"
+        )
     maps[torch.arange(len(maps), device=x.device)[:, None], y, x] = losses
     return maps
 

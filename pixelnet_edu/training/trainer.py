@@ -8,7 +8,6 @@ Source: five images a step and 2,000 pixels an image, as in the paper's released
 """
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +23,13 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.data.samples import SampleSet
 from pixelnet_edu.model.pixelnet import PixelNet
+from pixelnet_edu.stopping import asked, between_steps
 from pixelnet_edu.tasks import Task
 from pixelnet_edu.training.batches import Batches, Samples, loader, mix
 from pixelnet_edu.training.checkpoints import Journal
 from pixelnet_edu.training.config import TrainingConfig, build_optimizer, build_schedule, processes, seeded
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.step import draw_points, mean_loss_backward
-
-INTERRUPTED = threading.Event()  # set by a command at Ctrl-C, in case what it interrupts swallows the exception
 
 
 class DivergedError(ValueError):
@@ -85,8 +83,16 @@ def fit(
     Raises
     ------
     ValueError
-        If the samples lack the target, an image has too few valid pixels, or the loss is no longer finite.
+        If the samples lack the target, images are not RGB in [0, 1] or have too few valid pixels, the network has
+        another number of outputs than the task, or the loss is no longer finite.
     """
+    if model.head.num_outputs != task.num_outputs:
+        found = f"{model.head.num_outputs} outputs of the network"
+        raise ValueError(
+            f"task: found {found}, expected {task.num_outputs}; build the head with the task's num_outputs"
+        )
+    if resume and folder is None:
+        raise ValueError("resume: found no folder, expected the one whose newest checkpoint is continued; pass folder=")
     trainer = _Trainer(model, task, sampler, config, validation, folder and Path(folder), on_step)
     if resume:
         trainer.resume()
@@ -108,7 +114,7 @@ class _Trainer:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # processors each keep their own statistics
         optimizer = build_optimizer(model, config)
         schedule = build_schedule(optimizer, config)
-        self.journal = Journal(folder, self.accelerator.is_main_process, model, optimizer, schedule)
+        self.journal = Journal(folder, self.accelerator.is_main_process, config, model, optimizer, schedule)
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
 
     def resume(self) -> None:
@@ -124,12 +130,13 @@ class _Trainer:
         with tqdm(total=self.config.steps, initial=self.step, disable=hidden, desc="train", dynamic_ncols=True) as bar:
             if self.net.steps_trained > self.step and not hidden:
                 bar.write(f"fit: trained for {self.net.steps_trained} steps before; other images and pixels are drawn")
-            for batch in self._loader(dataset, augment, workers):
-                if INTERRUPTED.is_set():
-                    raise KeyboardInterrupt
-                self._take_step(batch)
-                self._after_step(bar)
-                bar.update()
+            with between_steps():
+                for batch in self._loader(dataset, augment, workers):
+                    self._take_step(batch)
+                    self._after_step(bar)
+                    bar.update()
+                    if asked() and self.step < self.config.steps:
+                        raise KeyboardInterrupt
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         return log
 
@@ -177,8 +184,8 @@ class _Trainer:
             before = time.perf_counter()
             self.on_step(self.step, before - self.start, self.net)
             self.start += time.perf_counter() - before
-        if last or _every(self.step, config.checkpoint_every):
-            self.journal.save(self.step, self.seed, self.losses)
+        if last or asked() or _every(self.step, config.checkpoint_every):
+            self.journal.save(self.step, self.seed, self.losses, spare=not last)
 
     def _score(self) -> float:
         """Score the validation set by the task's leading number."""

@@ -239,7 +239,7 @@ def test_bench_without_timm_has_no_rows_of_its_networks(monkeypatch):
 
 def test_bad_input_is_one_line_before_anything_is_measured(camvid_run, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("pixelnet_edu.cli.run_bench", None)
+    monkeypatch.setattr("pixelnet_edu.commands.run_bench", None)
     cases = {
         ("--out", tmp_path / "none" / "b.json"): "expected the name of a file in a folder that exists",
         ("--out", tmp_path / "file" / "b.json"): "expected the name of a file in a folder that exists",
@@ -267,7 +267,7 @@ def test_bench_that_is_cut_short_leaves_what_it_measured(tmp_path, monkeypatch, 
         keep({"rows": [1, 2]})
         raise ChildProcessError("ended")
 
-    monkeypatch.setattr("pixelnet_edu.cli.run_bench", cut_short)
+    monkeypatch.setattr("pixelnet_edu.commands.run_bench", cut_short)
     (tmp_path / "b.json").write_text("an older record")
     assert pixelnet("bench", "--out", tmp_path / "b.json", monkeypatch=monkeypatch) != 0
     assert json.loads((tmp_path / "b.part.json").read_text()) == {"rows": [1, 2]}

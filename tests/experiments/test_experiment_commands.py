@@ -109,7 +109,7 @@ def test_bad_input_is_one_line_and_exit_status_2(run, tmp_path, monkeypatch):
         ("reproduce", "table2"): "'table2' is not one of",
         ("reproduce", "table1", "--seeds", "0,3,3"): "seeds: found 0,3,3, expected whole numbers from 0, each once",
         ("reproduce", "table1", "--seeds", "many"): "seeds: found 'many', expected a number of them",
-        ("reproduce", "table1", "--seeds", "0"): "seeds: found '0'",
+        ("reproduce", "table1", "--seeds", "0"): "seeds: found 0, expected at least 1",
         ("reproduce", "table1", "--arms", "soft"): "arms: found 'soft', expected some of all-pixels",
         ("reproduce", "table1", "--gpu"): "gpu: found none, expected one for --gpu",
         (

@@ -227,7 +227,9 @@ def test_damaged_file_of_a_run_in_progress_is_one_line(plan, name):
     (run,) = plan(arms=["5x2000"])
     stopped_at(run, 1)
     (run.work / name).write_text('{"recipe"')
-    with pytest.raises(ValueError, match=rf"{name}: found a damaged file, .* remove the folder 5x2000-seed0, then"):
+    with pytest.raises(
+        ValueError, match=rf"{name}: found no whole file of a run in progress.* remove the folder 5x2000-seed0, then"
+    ):
         perform(run, 1)
     assert not run.record.exists()
 

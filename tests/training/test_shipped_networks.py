@@ -10,8 +10,9 @@ from torch.utils.data import Subset
 from pixelnet_edu.data.pascal import VOC_CLASSES
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training.evaluation import evaluate
+from pixelnet_edu.training.photo import predict_photo
 from pixelnet_edu.training.recipes import build_data
-from pixelnet_edu.training.runs import RECORDS, load_run, predict_photo, recorded, trained
+from pixelnet_edu.training.runs import RECORDS, load_run, recorded, trained
 
 pytest.importorskip("timm")
 NAMES = [f"photograph-{task}" for task in TASKS]
@@ -26,7 +27,7 @@ def shares(name):
     """Return the share of each class of VOC in the coloured photograph, by name."""
     recipe, _, net, task = load_run(recorded("photograph-segmentation"))
     colors = predict_photo(net, task, photo(name), recipe.size)
-    palette = zip(VOC_CLASSES, task.palette / 255, strict=True)
+    palette = zip(VOC_CLASSES, task.palette, strict=True)
     return {kind: (colors == color.view(3, 1, 1)).all(0).float().mean().item() for kind, color in palette}
 
 

@@ -22,13 +22,12 @@ from pixelnet_edu import (
     SurfaceNormals,
     TrainingConfig,
     UniformSampler,
-    cli,
     evaluate,
     fit,
     seed_everything,
+    stopping,
 )
 from pixelnet_edu.data.transforms import Augment
-from pixelnet_edu.training import trainer
 from pixelnet_edu.training.batches import Batches
 from pixelnet_edu.training.checkpoints import MODEL, MOMENTUM, STATE
 from pixelnet_edu.training.config import build_optimizer
@@ -210,7 +209,7 @@ def test_workers_change_no_bit():
 
 
 def test_a_workers_error_is_the_one_line_of_its_sample():
-    with pytest.raises(ValueError, match=r"^room-000000: found 1024 pixels.*leave the sample out$"):
+    with pytest.raises(ValueError, match=r"^room-000000: found 1024 pixels.*lower points_per_image$"):
         fit(
             small_net(), SEGMENTATION, SCENES[:1], UniformSampler(), replace(CONFIG, points_per_image=2000), workers=2,
             progress=False,
@@ -277,22 +276,33 @@ def test_nothing_in_a_checkpoint_runs_code(name, tmp_path):
 def test_a_checkpoint_of_an_earlier_version_is_named(tmp_path):
     run(small_net(), folder=tmp_path)
     (tmp_path / "checkpoint-0000006" / STATE).unlink()
-    with pytest.raises(ValueError, match=r"checkpoint-0000006: found no whole checkpoint of this version"):
+    with pytest.raises(ValueError, match=r"state.json: found no whole checkpoint of this version"):
         run(small_net(), replace(CONFIG, steps=8), folder=tmp_path, resume=True)
 
 
-def test_ctrl_c_that_something_swallowed_ends_the_training_before_the_next_step(monkeypatch):
-    """As where KeyboardInterrupt comes up within a destructor, which Python prints and forgets."""
-    steps = []
+def test_ctrl_c_ends_the_training_after_its_step_and_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(stopping, "_state", {"asked": False, "trainings": 0})
+    steps, whole, stopped = [], small_net(), small_net()
 
     def interrupted(step, seconds, model):
         steps.append(step)
-        with contextlib.suppress(KeyboardInterrupt):
-            cli._interrupt(2, None)
+        if step == 3:
+            stopping._interrupt(2, None)
 
-    try:
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, folder=tmp_path, on_step=interrupted)
+    assert steps == [1, 2, 3]
+    monkeypatch.setattr(stopping, "_state", {"asked": False, "trainings": 0})
+    run(stopped, folder=tmp_path, resume=True)
+    run(whole)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), stopped.parameters(), strict=True))
+
+
+def test_the_second_ctrl_c_and_one_without_a_training_end_at_once(monkeypatch):
+    monkeypatch.setattr(stopping, "_state", {"asked": False, "trainings": 0})
+    with stopping.between_steps():
+        stopping._interrupt(2, None)
         with pytest.raises(KeyboardInterrupt):
-            run(small_net(), on_step=interrupted)
-    finally:
-        trainer.INTERRUPTED.clear()
-    assert steps == [1]
+            stopping._interrupt(2, None)
+    with pytest.raises(KeyboardInterrupt):
+        stopping._interrupt(2, None)

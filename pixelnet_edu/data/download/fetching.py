@@ -21,11 +21,12 @@ from urllib.parse import quote, urlsplit
 
 from tqdm.auto import tqdm
 
+from pixelnet_edu.checks import check_name, unexpected
 from pixelnet_edu.data.download.sources import SOURCES, Download, Source, readable_size
-from pixelnet_edu.data.reading import check_name, unexpected
 
 CHUNK = 2**18  # bytes
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # seconds without a byte, or with too few
+SLOWEST = 1000  # bytes a second; a slower connection is tried again
 PAUSES = (1.0, 3.0, 10.0)  # seconds before a broken connection is tried again
 DAMAGE = tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeError
 
@@ -173,8 +174,14 @@ def _receive_rest(address: str, part: Path, progress: bool) -> bool:
         name = Path(address).name
         bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name, disable=not progress)
         with bar, open(part, "ab" if start else "wb") as file:
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            end, patience = time.monotonic() + TIMEOUT, 0
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
                 bar.update(file.write(chunk))
+                patience += len(chunk)
+                if time.monotonic() > end:
+                    if patience < SLOWEST * TIMEOUT:
+                        raise requests.Timeout
+                    end, patience = time.monotonic() + TIMEOUT, 0
     return total is None or part.stat().st_size == total
 
 

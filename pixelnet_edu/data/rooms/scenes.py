@@ -8,6 +8,7 @@ Shapes: N scenes, K = 7 classes, H x W pixels.
 """
 
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pixelnet_edu.data.reading import unexpected, write_whole
+from pixelnet_edu.checks import check_whole, unexpected
+from pixelnet_edu.data.reading import check_room, write_whole
 from pixelnet_edu.data.rooms.layouts import CLASSES, RoomLayout, random_layout
 from pixelnet_edu.data.rooms.render import render
 
 RENDERER_VERSION = 1  # part of the name of a cache: raise it when a scene changes
 MAX_DEPTH = 16.0  # metres; no room has a longer diagonal
 SMALLEST_SIDE = 8
+SEEDS = 2**62  # the largest one, up or down: a record has 64 bits for it
 PIXELS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 20}  # rendered together
 # The types of a sample's entries, and how many steps on disk make one unit of an entry that is rounded.
 TYPES = {"image": "f4", "labels": "i8", "normals": "f4", "edges": "i8", "depth": "f4", "intrinsics": "f4"}
@@ -94,8 +97,8 @@ class RoomScenes(Dataset):
         device: str | torch.device = "cpu",
     ) -> None:
         self.size = _checked_size(size)
-        self.num_scenes = _checked_int("num_scenes", num_scenes, least=1)
-        self.seed = _checked_int("seed", seed)
+        self.num_scenes = check_whole("num_scenes", num_scenes, least=1)
+        self.seed = check_whole("seed", seed, least=-SEEDS, most=SEEDS)
         self.device = _checked_device(device)
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
         self._records = None if cache_dir is None else self._open_cache()
@@ -111,7 +114,7 @@ class RoomScenes(Dataset):
         """Return samples of several scenes, which a data loader asks for; to render them together is faster."""
         if outside := [index for index in indices if not 0 <= index < self.num_scenes]:
             raise IndexError(f"index: found {outside[0]}, expected 0 to {self.num_scenes - 1}; raise num_scenes")
-        records = self._rendered(indices) if self._records is None else (self._records[i] for i in indices)
+        records = self._rendered(indices) if self._records is None else map(self._stored, indices)
         return [{**unpack(record), "name": f"room-{i:06d}"} for i, record in zip(indices, records, strict=True)]
 
     def __reduce__(self) -> tuple:
@@ -121,6 +124,11 @@ class RoomScenes(Dataset):
     def layout(self, index: int) -> RoomLayout:
         """Draw what stands where in scene ``index``, as ``room_render.render`` takes it."""
         return random_layout(self.seed, index)
+
+    def _stored(self, index: int) -> np.void:
+        """Read a record from the cache; render the scene again where the record is damaged."""
+        record = self._records[index]  # pyright: ignore[reportOptionalSubscript] asked for only where there is a cache
+        return record if record["key"][-1] == _checksum(record) else next(self._rendered([index]))
 
     def _rendered(self, indices: Sequence[int]) -> Iterator[np.void]:
         """Render some scenes, as many together as suits the device, and yield their records."""
@@ -144,6 +152,7 @@ class RoomScenes(Dataset):
         except OSError as error:
             raise unexpected("cache_dir", str(self.cache_dir), f"a folder ({error.strerror})", "name another") from None
         if self._read_cache() is None:
+            check_room(self.cache_path, self.num_scenes * record_dtype(self.size).itemsize)
             write_whole(self.cache_path, self._write_records)
         return self._read_cache()
 
@@ -155,15 +164,15 @@ class RoomScenes(Dataset):
             return None
         ends = [[self.seed, RENDERER_VERSION, index] for index in (0, self.num_scenes - 1)]
         same_form = records.dtype == record_dtype(self.size) and records.shape == (self.num_scenes,)
-        return records if same_form and records["key"][[0, -1]].tolist() == ends else None
+        return records if same_form and records["key"][[0, -1], :3].tolist() == ends else None
 
     def _write_records(self, path: Path) -> None:
-        """Render every scene into the file at ``path``."""
-        records = np.lib.format.open_memmap(path, "w+", record_dtype(self.size), (self.num_scenes,))
-        scenes = self._rendered(range(self.num_scenes))
-        for index, record in enumerate(tqdm(scenes, "rendering rooms", self.num_scenes, unit="scene", delay=1)):
-            records[index] = record
-        records.flush()
+        """Render every scene into the file at ``path``: not through a map of it, which a full disk would kill."""
+        form = {"descr": np.lib.format.dtype_to_descr(record_dtype(self.size)), "fortran_order": False}
+        scenes = tqdm(self._rendered(range(self.num_scenes)), "rendering rooms", self.num_scenes, unit="scene", delay=1)
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, form | {"shape": (self.num_scenes,)})
+            file.writelines(record.tobytes() for record in scenes)
 
 
 def record_dtype(size: tuple[int, ...]) -> np.dtype:
@@ -172,21 +181,27 @@ def record_dtype(size: tuple[int, ...]) -> np.dtype:
     Examples
     --------
     >>> record_dtype((10, 20)).itemsize - 13 * 10 * 20
-    40
+    48
     """
     wide = [("intrinsics", "<f4", 4), ("normals", "<i2", (3, *size)), ("depth", "<u2", size)]
     narrow = [("image", "u1", (3, *size)), ("labels", "u1", size), ("edges", "u1", size)]
-    return np.dtype([*wide, *narrow, ("key", "<i8", 3)])  # seed, version, index; last, so that a cut is seen
+    return np.dtype([*wide, *narrow, ("key", "<i8", 4)])  # seed, version, index, checksum
 
 
 def pack(scenes: dict[str, Tensor], seed: int, indices: Sequence[int]) -> np.ndarray:
     """Round what ``room_render.render`` returns into records."""
     records = np.empty(len(indices), record_dtype(scenes["labels"].shape[1:]))
-    records["key"] = [(seed, RENDERER_VERSION, index) for index in indices]
+    records["key"] = [(seed, RENDERER_VERSION, index, 0) for index in indices]
     rounded = {name: (scenes[name] * steps).round_() for name, steps in STEPS.items()}
     for name, values in (scenes | rounded).items():
         records[name] = values.cpu().numpy()
+    records["key"][:, -1] = [_checksum(record) for record in records]
     return records
+
+
+def _checksum(record: np.void) -> int:
+    """Return the CRC-32 of a record without its key, which is last."""
+    return zlib.crc32(record.tobytes()[: -record["key"].nbytes])
 
 
 def unpack(record: np.void) -> dict[str, Tensor]:
@@ -198,21 +213,12 @@ def unpack(record: np.void) -> dict[str, Tensor]:
     return sample
 
 
-def _checked_int(name: str, value: object, least: float = -math.inf) -> int:
-    """Return an int that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: found {value!r}, a {type(value).__name__}, expected an int; convert with int()")
-    if value < least:
-        raise ValueError(f"{name}: found {value}, expected at least {least}; give a larger number")
-    return int(value)
-
-
 def _checked_size(size: int | Sequence[int]) -> tuple[int, int]:
     """Return height and width."""
     sides = size if isinstance(size, list | tuple) else (size, size)
     if len(sides) != 2:
         raise ValueError(f"size: found {size!r}, expected one side or (height, width); give one or two numbers")
-    return _checked_int("size", sides[0], SMALLEST_SIDE), _checked_int("size", sides[1], SMALLEST_SIDE)
+    return check_whole("size", sides[0], SMALLEST_SIDE), check_whole("size", sides[1], SMALLEST_SIDE)
 
 
 def _checked_device(device: str | torch.device) -> torch.device:

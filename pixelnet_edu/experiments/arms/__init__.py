@@ -1,6 +1,6 @@
 """The experiments: what each compares. A module lists the arms of one, as changes to a recipe, and its claim."""
 
-from pixelnet_edu.data.reading import check_name
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.experiments.arms import budget, edges, predictors, pretraining, table1, table4, tabula_rasa
 from pixelnet_edu.experiments.design import Experiment
 

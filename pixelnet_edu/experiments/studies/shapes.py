@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_name
 from pixelnet_edu.data.catalog import CATALOG, catalog_entry
-from pixelnet_edu.data.reading import check_name
 from pixelnet_edu.training.runs import RECORDS, provenance
 
 FOLDER = RECORDS / "shapes"

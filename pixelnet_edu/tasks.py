@@ -284,6 +284,9 @@ def _check(targets: Tensor, name: str, number: int) -> None:
     """Raise ValueError for a target that is neither void nor one of so many classes."""
     if targets.is_floating_point() and name == "labels":
         raise ValueError(f"{name}: found {targets.dtype}, expected class indices, int64")
-    wrong = targets[(targets != VOID) & ((targets < 0) | (targets >= number))]
+    right = (targets >= 0) & (targets < number)
+    if targets.is_floating_point():
+        right &= targets == targets.round()
+    wrong = targets[(targets != VOID) & ~right]
     if len(wrong):
         raise ValueError(f"{name}: found class {wrong[0]:g}, expected 0 to {number - 1}, or {VOID} for void")

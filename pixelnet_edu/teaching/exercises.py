@@ -11,6 +11,7 @@ import numpy as np
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
 _LONGEST = 8  # entries of a list that is written out
+_WIDEST = 60  # letters of a text
 _OPEN = "open"
 
 
@@ -24,7 +25,8 @@ def check(title: str, answer: Any, expected: Any, inputs: Sequence[tuple] = (), 
     answer : number, str, tensor, array, sequence, dict, or function
         The reader's answer; None or ``...`` while it is open. Numbers may differ by 1e-4 of the expected one.
     expected : like `answer`
-        The right answer; for a function a function that gives the right results.
+        The right answer; for a function a function that gives the right results; or, without inputs, a test: a function
+        that tells of an answer whether it is right.
     inputs : sequence of tuple
         For functions: the arguments to try, one tuple for each call.
     hint : str
@@ -38,7 +40,7 @@ def check(title: str, answer: Any, expected: Any, inputs: Sequence[tuple] = (), 
     Raises
     ------
     TypeError
-        If `expected` is a function and there are no inputs, or the other way round.
+        If there are inputs, but `expected` is no function.
 
     Examples
     --------
@@ -55,11 +57,19 @@ def check(title: str, answer: Any, expected: Any, inputs: Sequence[tuple] = (), 
     >>> check("Exercise 3", ..., 3)
     Exercise 3: your turn - set your answer.
     False
+    >>> check("Exercise 4", "many", lambda n: n > 3, hint="Count them.")
+    Exercise 4: not yet - found 'many', with which the test raised TypeError. Count them.
+    False
     """
-    if callable(expected) != bool(inputs):
-        raise TypeError("inputs: expected one tuple of arguments for each call if `expected` is a function, else none")
-    problem = _try_inputs(answer, expected, inputs) if inputs else _difference(answer, expected, secret=True)
-    if _is_open(answer) or problem == _OPEN:
+    if inputs and not callable(expected):
+        raise TypeError("expected: found no function, but inputs; expected one that gives the right results for them")
+    if _is_open(answer):
+        problem = _OPEN
+    elif inputs:
+        problem = _try_inputs(answer, expected, inputs)
+    else:
+        problem = _fails(answer, expected) if callable(expected) else _difference(answer, expected, secret=True)
+    if problem == _OPEN:
         print(f"{title}: your turn - {'write the function' if inputs else 'set your answer'}.")
     elif problem:
         print(f"{title}: not yet - {problem}. {hint}".rstrip())
@@ -72,6 +82,15 @@ def _is_open(answer: Any) -> bool:
     return answer is None or answer is ...
 
 
+def _fails(answer: Any, test: Callable) -> str | None:
+    """Return what is wrong with an answer that a test refuses or cannot take, or None."""
+    try:
+        right = bool(test(answer))
+    except BaseException as error:  # noqa: BLE001  whatever the answer is, it is only wrong
+        return f"found {_show(answer)}, with which the test raised {type(error).__name__}"
+    return None if right else f"found {_show(answer)}, which fails the test"
+
+
 def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple]) -> str | None:
     """Return what is wrong for the first input that the function gets wrong, or None."""
     if not callable(function):
@@ -82,9 +101,8 @@ def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple])
             found = function(*copy.deepcopy(arguments))
         except NotImplementedError:
             return _OPEN
-        except Exception as error:
-            reason = str(error).partition("\n")[0]
-            return f"for input {_show(arguments)} your function raised {type(error).__name__}: {reason}"
+        except BaseException as error:  # noqa: BLE001  also sys.exit()
+            return f"for input {_show(arguments)} your function raised {type(error).__name__}: {_first_line(error)}"
         if _is_open(found):
             return _OPEN
         if problem := _difference(found, right):
@@ -97,6 +115,8 @@ def _difference(found: Any, expected: Any, secret: bool = False) -> str | None:
 
     Of a ``secret`` number only the side is told on which a wrong one lies.
     """
+    if secret and _is_number(expected) and not _is_number(found):
+        return f"found {_show(found)}, expected one number"
     if not (_is_numeric(found) and _is_numeric(expected)):
         return None if _same(found, expected) else f"found {_show(found)}, expected {_show(expected)}"
     one, other = _array(found), _array(expected)
@@ -108,10 +128,12 @@ def _difference(found: Any, expected: Any, secret: bool = False) -> str | None:
     if len(wrong) == 0:
         return None
     place = tuple(wrong[0].tolist())
-    where, kinds = f" at {list(place)}" if place else "", one.dtype.kind + other.dtype.kind
+    where = f" at {list(place)}" if place else ""
     one, other = one[place].item(), other[place].item()
-    if secret and not place and set(kinds) <= set("iuf") and (one > other or one < other):
+    if secret and _is_number(expected) and (one > other or one < other):
         return f"found {_show(one)}, which is too {'large' if one > other else 'small'}"
+    if secret and _is_number(expected):
+        return f"found {_show(one)}, expected a finite number"
     return f"found {_show(one)}{where}, expected {_show(other)}"
 
 
@@ -128,7 +150,13 @@ def _same(found: Any, expected: Any) -> bool:
 
 
 def _array(value: Any) -> np.ndarray:
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    """Return a number, a tensor of any layout, or a list of them as an array."""
+    if isinstance(value, list | tuple):
+        return np.asarray([_array(part) for part in value])
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    dense = value.detach().to_dense().cpu()
+    return np.asarray(dense.float() if str(dense.dtype) == "torch.bfloat16" else dense)
 
 
 def _is_numeric(value: Any) -> bool:
@@ -137,6 +165,11 @@ def _is_numeric(value: Any) -> bool:
         return _array(value).dtype.kind in "biufc"
     except (TypeError, ValueError, RuntimeError):
         return False
+
+
+def _is_number(value: Any) -> bool:
+    """Whether the value is one real number, not a truth value."""
+    return _is_numeric(value) and _array(value).ndim == 0 and _array(value).dtype.kind in "iuf"
 
 
 def _shape_text(array: np.ndarray) -> str:
@@ -150,9 +183,20 @@ def _show(value: Any) -> str:
     if isinstance(value, list | tuple) and len(value) <= _LONGEST:
         text = ", ".join(_show(part) for part in value)
         return f"[{text}]" if isinstance(value, list) else f"({text}{',' * (len(value) == 1)})"
-    if hasattr(value, "shape"):
+    if hasattr(value, "shape") and _is_numeric(value):
         array = _array(value)
         return _show(array.tolist()) if array.size <= _LONGEST else f"{type(value).__name__} of shape {array.shape}"
     if isinstance(value, list | tuple):
         return f"{type(value).__name__} of {len(value)} entries"
-    return repr(value) if isinstance(value, str | int | dict) else f"something of type {type(value).__name__}"
+    if isinstance(value, str | int | dict):
+        text = repr(value)
+        return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
+    return f"something of type {type(value).__name__}"
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, if it can be said."""
+    try:
+        return str(error).partition("\n")[0]
+    except Exception:  # noqa: BLE001
+        return "an error without words"

@@ -17,6 +17,10 @@ from pixelnet_edu.training.chunks import backward_in_chunks, fits_at_once
 CANDIDATES = 4  # pixels whose loss is looked at for each hard pixel that is drawn
 
 
+class DivergedError(ValueError):
+    """The loss is no longer finite."""
+
+
 def draw_points(
     model: PixelNet, task: Task, sampler: Callable, images: Tensor, targets: Tensor, n: int, generator: torch.Generator
 ) -> PixelSample:
@@ -49,7 +53,7 @@ def _losses_at(points: Tensor, model: PixelNet, task: Task, images: Tensor, targ
     x, y = points.long().unbind(-1)
     maps = losses.new_full((len(points), *targets.shape[-2:]), -1.0)
     if not losses.isfinite().all():
-        raise ValueError(
+        raise DivergedError(
             "loss: found a loss that is not finite, expected finite ones; lower learning_rate or set clip_norm"
         )
     maps[torch.arange(len(maps), device=x.device)[:, None], y, x] = losses

@@ -29,11 +29,7 @@ from pixelnet_edu.training.batches import Batches, Samples, loader, mix
 from pixelnet_edu.training.checkpoints import Journal
 from pixelnet_edu.training.config import TrainingConfig, build_optimizer, build_schedule, processes, seeded
 from pixelnet_edu.training.evaluation import evaluate
-from pixelnet_edu.training.step import draw_points, mean_loss_backward
-
-
-class DivergedError(ValueError):
-    """The loss is no longer finite."""
+from pixelnet_edu.training.step import DivergedError, draw_points, mean_loss_backward
 
 
 def fit(

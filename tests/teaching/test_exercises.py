@@ -44,17 +44,17 @@ def test_right_answers(capsys, answer, expected):
         (18, 17, "found 18, which is too large."),
         (0.415, 0.4151, "found 0.415, which is too small."),
         (1, True, "found 1, expected True."),
-        (True, 1, "found True, expected 1."),
-        ("17", 17, "found '17', expected 17."),
+        (True, 1, "found True, expected one number."),
+        ("17", 17, "found '17', expected one number."),
         (17, "17", "found 17, expected '17'."),
         ("blue", "pink", "found 'blue', expected 'pink'."),
         ([1, 2, 3], [1, 2, 4], "found 3 at [2], expected 4."),
         (torch.zeros(2, 3), torch.zeros(3, 2), "found shape (2, 3), expected shape (3, 2)."),
-        ([1], 1, "found shape (1,), expected the number 1."),
+        ([1], 1, "found [1], expected one number."),
         (torch.tensor([[1.0, 2.5]]), [[1.0, 2.0]], "found 2.5 at [0, 1], expected 2."),
         ([1, [2]], [1, 2], "found [1, [2]], expected [1, 2]."),
         ({"a": 1}, {"a": 2}, "found {'a': 1}, expected {'a': 2}."),
-        (object(), 3, "found something of type object, expected 3."),
+        (object(), 3, "found something of type object, expected one number."),
         (torch.zeros(9), "pink", "found Tensor of shape (9,), expected 'pink'."),
         (list(range(20)), "pink", "found list of 20 entries, expected 'pink'."),
     ],
@@ -113,7 +113,5 @@ def test_tensors_among_the_inputs_are_shown_briefly(capsys):
 
 
 def test_inputs_go_with_functions():
-    with pytest.raises(TypeError, match="inputs: expected one tuple of arguments"):
+    with pytest.raises(TypeError, match="expected: found no function, but inputs"):
         check("Exercise 1", 3, 3, inputs=[(1,)])
-    with pytest.raises(TypeError, match="inputs: expected one tuple of arguments"):
-        check("Exercise 1", abs, abs)

@@ -5,7 +5,7 @@ IN_RANGE := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c $(IN_RANGE) 2>/dev/null && echo $$p && break; done)
 
 BIN := .venv/bin
-READY := .venv/ready
+READY := .venv/bin/ready
 UNFINISHED := .venv/unfinished
 SITE := _build/html
 SOLUTIONS := yes
@@ -18,6 +18,7 @@ compare = OMP_NUM_THREADS=$(1) $(BIN)/pytest -n $(2) --dist loadscope --nbval --
 CORE := tests/model tests/sampling tests/training tests/metrics tests/test_tasks.py
 CHAPTERS := book
 PORT := 8000
+BINDS := 'import socketserver as s, sys; s.TCPServer.allow_reuse_address = True; s.TCPServer(("127.0.0.1", int(sys.argv[1])), None)'
 
 .PHONY: help book serve quick test notebooks elsewhere bench lint format lock clean
 .DEFAULT_GOAL := help
@@ -43,6 +44,8 @@ endif
 
 serve: ## show the built book at http://localhost:8000 (make serve PORT=8080)
 	@test -f $(SITE)/index.html || { echo "serve: found no $(SITE)/index.html: run 'make book' first" >&2; exit 1; }
+	@$(BIN)/python -c $(BINDS) "$(PORT)" 2>/dev/null || { echo "serve: found port $(PORT) taken, or none, expected a free one:" \
+		"make serve PORT=8001" >&2; exit 1; }
 	@echo "The book is at http://localhost:$(PORT); end with Ctrl-C."
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
 
@@ -87,15 +90,18 @@ clean: ## remove the built book, the caches and the environment
 	rm -rf _build .venv book/_assets/node_modules .pytest_cache .ruff_cache .hypothesis .coverage*
 
 # The environment: what the lock pins, this package, the scripts that the pages serve themselves, and pyright. The mark `unfinished`
-# stands while it is made, so an environment whose making was interrupted is made anew.
+# stands while it is made, and names the process; an environment whose making was interrupted is made anew.
 $(READY): requirements.lock pyproject.toml book/_assets/package.json book/_assets/package-lock.json
 	@"$(PYTHON)" -c $(IN_RANGE) 2>/dev/null || { echo "set-up: found no Python 3.11, 3.12 or 3.13 (tried: $(or $(PYTHON),the path)):" \
 		"install one, or name it: make PYTHON=/path/to/python3.12 book" >&2; exit 1; }
+	@if [ -s $(UNFINISHED) ] && kill -0 "$$(cat $(UNFINISHED))" 2>/dev/null; then \
+		echo "set-up: found another one at work here (process $$(cat $(UNFINISHED))), expected none: wait for it" >&2; exit 1; fi
 	@if [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
-	@rm -f $@ && mkdir -p .venv && touch $(UNFINISHED)
+	@rm -f $@ && mkdir -p .venv && echo $$PPID > $(UNFINISHED)
 	@echo "Setting up .venv with $(PYTHON): some minutes the first time, nothing after that."
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock || { echo "set-up: found no way to fetch" \
+		"the packages of requirements.lock, expected a network: see pip's words above, then run it again" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/npm --prefix book/_assets ci --loglevel error
 	@rm -f $(UNFINISHED) && touch $@

@@ -86,7 +86,7 @@ def _fails(answer: Any, test: Callable) -> str | None:
     """Return what is wrong with an answer that a test refuses or cannot take, or None."""
     try:
         right = bool(test(answer))
-    except BaseException as error:  # noqa: BLE001  whatever the answer is, it is only wrong
+    except BaseException as error:
         return f"found {_show(answer)}, with which the test raised {type(error).__name__}"
     return None if right else f"found {_show(answer)}, which fails the test"
 
@@ -101,7 +101,7 @@ def _try_inputs(function: Callable, expected: Callable, inputs: Sequence[tuple])
             found = function(*copy.deepcopy(arguments))
         except NotImplementedError:
             return _OPEN
-        except BaseException as error:  # noqa: BLE001  also sys.exit()
+        except BaseException as error:
             return f"for input {_show(arguments)} your function raised {type(error).__name__}: {_first_line(error)}"
         if _is_open(found):
             return _OPEN
@@ -198,5 +198,5 @@ def _first_line(error: BaseException) -> str:
     """Return the first line of what an error says, if it can be said."""
     try:
         return str(error).partition("\n")[0]
-    except Exception:  # noqa: BLE001
+    except Exception:
         return "an error without words"

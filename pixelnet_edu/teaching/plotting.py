@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 from torch import Tensor
 
 from pixelnet_edu import VOID
+from pixelnet_edu.checks import check_whole
 from pixelnet_edu.teaching.palette import OKABE_ITO, PALETTE, hex_colors
 
 WIDTH = 6.4  # inches, the width of the text column
@@ -69,7 +70,7 @@ def show_images(pictures: Sequence[Tensor], titles: Sequence[str] = (), columns:
     """
     arrays = [_picture(picture) for picture in pictures]
     _check_pictures(arrays, titles)
-    columns = columns or len(arrays)
+    columns = len(arrays) if columns is None else check_whole("columns", columns, least=1)
     rows = math.ceil(len(arrays) / columns)
     height, width = arrays[0].shape[:2]
     unit, head = _inches_per_pixel(width, columns), 0.26 if titles else 0.0
@@ -140,6 +141,11 @@ def pixel_map(
     ax : Axes, optional
         Where to draw; a new figure by default.
 
+    Raises
+    ------
+    ValueError
+        For a label without a name, or a sampled pixel outside.
+
     Examples
     --------
     >>> import torch
@@ -149,6 +155,8 @@ def pixel_map(
     ['yellow: 0 of 3', 'blue: 1 of 3']
     """
     array = np.asarray(labels)
+    if len(wrong := array[(array != VOID) & ((array < 0) | (array >= len(names)))]):
+        raise ValueError(f"labels: found class {wrong[0]}, expected 0 to {len(names) - 1}, or {VOID} for void")
     colors = [*hex_colors(palette, len(names)), PALETTE["void"]]
     axes = _new_axes(*array.shape, ax)
     shown = np.where(array == VOID, len(names), array)
@@ -158,6 +166,8 @@ def pixel_map(
     texts = [f"{name}: {(array == index).sum():,}" for index, name in enumerate(names)]
     if sampled is not None:
         x, y = _points(sampled).astype(int).T
+        if not ((x >= 0) & (x < array.shape[1]) & (y >= 0) & (y < array.shape[0])).all():
+            raise ValueError(f"sampled: found a pixel outside of the map, expected x, y below {array.shape[::-1]}")
         area = max(0.55 * _points_per_pixel(axes, array.shape[1]), 3) ** 2
         axes.scatter(x, y, area, PALETTE["ink"], edgecolors="white", linewidths=1.2)
         hits = array[y, x]
@@ -171,7 +181,7 @@ def _picture(picture: Tensor) -> np.ndarray:
     array = np.asarray(picture.detach().cpu(), float)
     if array.ndim == 2:
         array = np.stack([array] * 3)
-    if array.ndim != 3 or array.shape[0] != 3:
+    if array.ndim != 3 or array.shape[0] != 3 or not array.size:
         raise ValueError(f"picture: found shape {tuple(picture.shape)}, expected (3, H, W) or (H, W), one picture")
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"picture: found values from {array.min():g} to {array.max():g}, expected [0, 1]; clamp it")

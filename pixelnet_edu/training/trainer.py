@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.data_loader import BatchSamplerShard
 from accelerate.state import AcceleratorState
-from accelerate.utils import send_to_device
+from accelerate.utils import GradientAccumulationPlugin, send_to_device
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -104,7 +104,9 @@ class _Trainer:
         self.seed = mix(config.seed, model.steps_trained) if model.steps_trained else config.seed
         processes()  # so that they wait long enough for each other
         AcceleratorState._reset_state()  # else a second run of this process could not choose another precision
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=config.precision)
+        once = GradientAccumulationPlugin(num_steps=1)  # whatever the environment says
+        on_cpu = not torch.cuda.is_available()
+        self.accelerator = Accelerator(cpu=on_cpu, mixed_precision=config.precision, gradient_accumulation_plugin=once)
         self.accelerator.step_scheduler_with_optimizer = False
         if self.accelerator.num_processes > 1 and torch.cuda.is_available():
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # processors each keep their own statistics

@@ -30,6 +30,7 @@ from pixelnet_edu import (
 from pixelnet_edu.data.transforms import Augment
 from pixelnet_edu.metrics import ConfusionMatrix, NormalErrors
 from pixelnet_edu.sampling.other_samplers import AnyPixelSampler, SpatialSampler
+from pixelnet_edu.teaching import Question, pixel_map, show_images, show_points
 from pixelnet_edu.training import trained
 from pixelnet_edu.training.photo import predict_photo
 
@@ -207,6 +208,23 @@ CASES = {
     "estimate, p nan": lambda: horvitz_thompson_mean(torch.ones(1, 3), torch.full((1, 3), NAN), 9),
     "estimate, shapes": lambda: horvitz_thompson_mean(torch.ones(1, 3), torch.ones(1, 4), 9),
     "estimate, of nothing": lambda: horvitz_thompson_mean(torch.ones(1, 3), torch.ones(1, 3), 0),
+    "question, option None": lambda: Question("a", [None, 1], 1, "w"),
+    "question, one option": lambda: Question("a", ["b"], "b", "w"),
+    "question, no such answer": lambda: Question("a", ["b", "c"], "d", "w"),
+    "question, no prompt": lambda: Question(" ", ["b", "c"], "b", "w"),
+    "pictures, columns -1": lambda: show_images([torch.zeros(3, 4, 4)], columns=-1),
+    "pictures, columns 0": lambda: show_images([torch.zeros(3, 4, 4)], columns=0),
+    "pictures, none": lambda: show_images([]),
+    "pictures, empty": lambda: show_images([torch.zeros(3, 0, 0)]),
+    "pictures, above 1": lambda: show_images([torch.full((3, 4, 4), 255.0)]),
+    "pictures, nan": lambda: show_images([torch.full((3, 4, 4), NAN)]),
+    "pictures, sizes": lambda: show_images([torch.zeros(3, 4, 4), torch.zeros(3, 4, 5)]),
+    "pictures, titles": lambda: show_images([torch.zeros(3, 4, 4)], ["a", "b"]),
+    "points, of a batch": lambda: show_points(torch.zeros(3, 4, 4), torch.zeros(1, 2, 2)),
+    "map, label beyond": lambda: pixel_map(torch.full((4, 4), 9), ["#000000"] * 2, ["a", "b"]),
+    "map, label below": lambda: pixel_map(torch.full((4, 4), -1), ["#000000"] * 2, ["a", "b"]),
+    "map, sampled outside": lambda: pixel_map(LABELS, ["#000000"] * 2, ["a", "b"], torch.tensor([[99, 9]])),
+    "map, sampled below": lambda: pixel_map(LABELS, ["#000000"] * 2, ["a", "b"], torch.tensor([[-1, -1]])),
     "rooms, seed 2^70": lambda: RoomScenes(32, 3, seed=2**70),
     "rooms, size 4": lambda: RoomScenes(4, 3),
     "rooms, size 32.5": lambda: RoomScenes(32.5, 3),
@@ -235,6 +253,19 @@ def test_an_infinite_loss_is_no_gradient_of_the_others():
     loss.backward()
     assert loss.item() == pytest.approx(1 + 3**-0.5)
     assert outputs.grad.isfinite().all()
+
+
+def test_the_environment_does_not_change_the_training(monkeypatch):
+    """accelerate's variable would divide each gradient, unsaid."""
+    nets = []
+    for value in (None, "4"):
+        if value:
+            monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", value)
+        torch.manual_seed(0)
+        nets.append(net())
+        config = TrainingConfig(steps=2, images_per_step=2, points_per_image=20, learning_rate=0.1)
+        fit(nets[-1], SEGMENTATION, sample(), UniformSampler(), config, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(*(one.parameters() for one in nets), strict=True))
 
 
 def test_a_class_that_is_ignored_is_not_in_the_mean():

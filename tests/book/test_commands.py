@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -137,40 +138,72 @@ def test_another_machine_is_tried_every_week():
 
 def dry_run(*arguments):
     """Return the commands that make would run, each in one line, in this project."""
-    command = ["make", "--no-print-directory", "-n", "-o", ".venv/ready", *arguments]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/bin/ready", *arguments]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return result.stdout.replace("\\\n", " ")
 
 
 def test_set_up_happens_once(project):
-    assert make(project, ".venv/ready").returncode == 0
+    assert make(project, ".venv/bin/ready").returncode == 0
     before = log(project)
-    assert make(project, ".venv/ready").returncode == 0
+    assert make(project, ".venv/bin/ready").returncode == 0
     assert log(project) == before
 
 
 def test_a_new_lock_sets_up_again_in_the_same_environment(project):
-    make(project, ".venv/ready")
-    later = (project / ".venv/ready").stat().st_mtime + 5
+    make(project, ".venv/bin/ready")
+    later = (project / ".venv/bin/ready").stat().st_mtime + 5
     os.utime(project / "requirements.lock", (later, later))
-    make(project, ".venv/ready")
+    make(project, ".venv/bin/ready")
     assert sum("requirements.lock" in line for line in log(project)) == 2
     assert sum("-m venv" in line for line in log(project)) == 1
 
 
 def test_an_interrupted_set_up_starts_again(project):
     (project / "fail").touch()
-    assert make(project, ".venv/ready").returncode != 0
-    assert not (project / ".venv/ready").exists()
+    assert make(project, ".venv/bin/ready").returncode != 0
+    assert not (project / ".venv/bin/ready").exists()
     (project / ".venv/bin/half-installed").touch()
     (project / "fail").unlink()
-    assert make(project, ".venv/ready").returncode == 0
-    assert (project / ".venv/ready").exists()
+    assert make(project, ".venv/bin/ready").returncode == 0
+    assert (project / ".venv/bin/ready").exists()
     assert not (project / ".venv/bin/half-installed").exists()
 
 
+def test_a_set_up_beside_another_is_refused_and_leaves_it_alone(project):
+    """The process that is at work is this one."""
+    (project / ".venv").mkdir()
+    (project / ".venv/unfinished").write_text(str(os.getpid()))
+    (project / ".venv/half-installed").touch()
+    result = make(project, ".venv/bin/ready")
+    assert result.returncode != 0
+    assert f"set-up: found another one at work here (process {os.getpid()})" in result.stderr
+    assert (project / ".venv/half-installed").exists()
+
+
+def test_an_environment_whose_programs_are_gone_is_made_again(project):
+    make(project, ".venv/bin/ready")
+    shutil.rmtree(project / ".venv/bin")
+    assert make(project, ".venv/bin/ready").returncode == 0
+    assert sum("-m venv" in line for line in log(project)) == 2
+
+
+@pytest.mark.parametrize("port", ["abc", "", "99999", "-1", "taken"])
+def test_a_port_that_is_none_or_taken_is_one_line(tmp_path, port):
+    (tmp_path / "index.html").touch()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1]) if port == "taken" else port
+        command = ["make", "--no-print-directory", "-o", ".venv/bin/ready", "serve", f"PORT={port}", f"SITE={tmp_path}"]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert f"serve: found port {port} taken, or none, expected a free one" in result.stderr
+
+
 def test_no_python_is_one_clear_line(project):
-    result = make(project, ".venv/ready", python="no-such-python")
+    result = make(project, ".venv/bin/ready", python="no-such-python")
     assert result.returncode != 0
     assert "found no Python 3.11, 3.12 or 3.13 (tried: no-such-python)" in result.stderr.splitlines()[0]
 

@@ -43,6 +43,8 @@ class Question:
         for name in ("prompt", "why"):
             if not str(getattr(self, name)).strip():
                 raise ValueError(f"{name}: found no text, expected a sentence")
+        if unclear := [option for option in self.options if not isinstance(option, str | int | float)]:
+            raise ValueError(f"options: found {unclear[0]!r}, expected texts or numbers")
         shown = [_show(option) for option in self.options]
         if len(shown) < 2 or len(set(shown)) < len(shown):
             raise ValueError(f"options: found {shown}, expected at least two that look different")

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("PIXELNET_DATA") or ROOT.parent / "shared" / "data").absolute()
 REQUIRED = os.environ.get("PIXELNET_REQUIRE_DATA") == "1"
 
+settings.register_profile("fuzz", max_examples=1_000_000, deadline=None)
+settings.register_profile("usual", deadline=None)  # machines here are of all kinds
+settings.load_profile("usual")
 torch.set_num_threads(1)  # small tensors: threads cost more than they give, more so with several test workers
 sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "book" / "_ext"), str(ROOT / "tests")]
 

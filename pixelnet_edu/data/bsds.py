@@ -17,8 +17,9 @@ from torch import Tensor
 
 from pixelnet_edu import VOID
 from pixelnet_edu.checks import check_name, unexpected
+from pixelnet_edu.data.matlab import read_mat
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_size, list_photos, read_mat
+from pixelnet_edu.data.reading import check_size, list_photos
 
 CONSENSUS = ("agreed", "majority", "any")
 

@@ -23,7 +23,8 @@ from tqdm import tqdm
 
 from pixelnet_edu import VOID
 from pixelnet_edu.checks import unexpected
-from pixelnet_edu.data.reading import existing, read_mat, repeated, write_whole
+from pixelnet_edu.data.matlab import read_mat
+from pixelnet_edu.data.reading import existing, repeated, write_whole
 
 if TYPE_CHECKING:
     import h5py

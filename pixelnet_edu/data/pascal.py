@@ -14,8 +14,9 @@ from torch import Tensor
 from pixelnet_edu import VOID
 from pixelnet_edu.checks import unexpected
 from pixelnet_edu.data.download.fetching import fetch
+from pixelnet_edu.data.matlab import read_mat
 from pixelnet_edu.data.photographs import PhotoDataset
-from pixelnet_edu.data.reading import check_labels, color_map, existing, read_labels, read_mat, read_names, whole_labels
+from pixelnet_edu.data.reading import check_labels, color_map, existing, read_labels, read_names, whole_labels
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import ExifTags, Image, ImageOps
-from scipy.io import loadmat
 from torch import Tensor
 
 from pixelnet_edu import VOID
@@ -266,16 +265,6 @@ def check_size(path: Path, what: str, array: Tensor | np.ndarray, size: tuple[in
     if tuple(array.shape[-2:]) != size:
         found = f"{what} of shape {tuple(array.shape)}"
         raise unexpected(path, found, f"{size} (height, width) as the photograph has", "take both from one release")
-
-
-def read_mat(path: Path, variable: str) -> np.ndarray:
-    """Read one variable of a MATLAB file (version 7 or older); one clear error for a missing or broken one."""
-    existing(path, f"a .mat file with the variable {variable!r}", "file")
-    try:
-        return loadmat(path, variable_names=[variable])[variable]
-    except Exception as error:  # scipy raises many kinds for a damaged file
-        expected = f"a MATLAB file (version 7 or older) with the variable {variable!r} ({type(error).__name__})"
-        raise ValueError(f"{path}: cannot be read as {expected}; take the original file") from error
 
 
 def list_photos(folder: Path, expected: str) -> list[Path]:

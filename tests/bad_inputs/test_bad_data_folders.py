@@ -1,6 +1,7 @@
 """What can be wrong in a folder of photographs: `data check` lists it, and a loader refuses it in one line."""
 
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -37,6 +38,9 @@ def folder(tmp_path):
     return make
 
 
+H, W = trees.size_of("2010_000001")
+
+
 def changed(path, change):
     """Change the pixels of an image file and keep its palette."""
     image = Image.open(path)
@@ -58,6 +62,32 @@ def sbd(value):
     return write
 
 
+def patched(place, value):
+    """Return what changes four bytes of an uncompressed file of SBD; `place` counts from its map of classes."""
+
+    def write(path):
+        sbd(np.ones((H, W), np.uint8))(path)
+        content = bytearray(path.read_bytes())
+        start = content.rindex(struct.pack("<II", 6, 8))  # the flags of the innermost matrix
+        content[start + place : start + place + 4] = struct.pack("<I", value)
+        path.write_bytes(content)
+
+    return write
+
+
+def classed(value):
+    return patched(8, value)
+
+
+def sized(value):
+    return patched(24, value)
+
+
+def typed(value):
+    """One such byte ends a process in which SciPy reads the file."""
+    return patched(40, value)
+
+
 def drawn(value):
     def write(path):
         cell = np.empty((1, 1), object)
@@ -67,7 +97,6 @@ def drawn(value):
     return write
 
 
-H, W = trees.size_of("2010_000001")
 h, w = trees.size_of("2092")
 ONES, LINES = np.ones((H, W)), np.zeros((h, w), np.uint8)
 PROBLEMS = {
@@ -100,6 +129,9 @@ PROBLEMS = {
     "sbd nan": ("voc-aug", SBD, sbd(np.nan * ONES), "no whole numbers"),
     "sbd complex": ("voc-aug", SBD, sbd(1j * ONES), "no whole numbers"),
     "sbd text": ("voc-aug", SBD, sbd("classes"), "2010_000001.mat"),
+    "sbd of a type that the format lacks": ("voc-aug", SBD, typed(213), "type 213 in a matrix"),
+    "sbd of a function's class": ("voc-aug", SBD, classed(16), "a matrix of class 16"),
+    "sbd of more entries than bytes": ("voc-aug", SBD, sized(2**30), "entries in"),
     "sbd class 77": ("voc-aug", SBD, sbd(77 * ONES), "class 77"),
     "sbd -1": ("voc-aug", SBD, sbd(-ONES), "class -1"),
     "sbd turned": ("voc-aug", SBD, sbd(ONES.T), "height, width"),

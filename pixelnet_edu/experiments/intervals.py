@@ -3,8 +3,9 @@
 Another seed gives another score, and so would other test images. The variance of a mean is the sum of both parts, which
 is what a crossed bootstrap, that draws seeds and images again, tends to: the part of the seeds is the variance of their
 scores over their number; the part of the images is that of the mean score on images drawn again with replacement, the
-same ones for all arms, since all predict the same images. Two arms that share a seed share little else, so seeds are
-not paired. The quantile is that of Student's t, with Welch's degrees of freedom for the part of the seeds.
+same ones for all arms, since all predict the same images. The quantile is that of Student's t, with Welch's degrees of
+freedom for the part of the seeds. Two arms that share a seed may share little else: seeds are paired only where enough
+of them show that pairs go together.
 Source: Student, Biometrika 1908; Welch, Biometrika 1947; Owen, Annals of Applied Statistics 2007, for bootstrapping two
 crossed factors; Holm, Scandinavian Journal of Statistics 1979, for several comparisons.
 
@@ -18,6 +19,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+LEAST_PAIRS, SURE = 8, 0.01  # seeds, and p of a correlation by chance, from which on two arms are compared in pairs
 ROUNDING = 1e-14  # of the mean; values that differ by less than this are equal
 
 
@@ -36,6 +38,8 @@ class Estimate:
         Seeds; of two arms, those of the arm that has fewer.
     confidence : float
         How often the interval from ``low`` to ``high`` is to cover the true mean.
+    correlation : float, optional
+        Of two arms that are compared in pairs of one seed, Pearson's.
     """
 
     mean: float
@@ -44,6 +48,7 @@ class Estimate:
     freedom: float
     number: int
     confidence: float = CONFIDENCE
+    correlation: float | None = None
 
     @property
     def error(self) -> float:
@@ -92,7 +97,8 @@ class Gain(Estimate):
     def __str__(self) -> str:
         mean, ends, p = self.texts
         p = p if p.startswith("<") else f"= {p}"
-        return f"{mean} (95 % interval {ends}, {self.number} seeds, p {p})" if ends else mean
+        pairs = f" in pairs, correlation {self.correlation:.2f}" if self.correlation else ""
+        return f"{mean} (95 % interval {ends}, {self.number} seeds{pairs}, p {p})" if ends else mean
 
 
 class Sample:
@@ -106,6 +112,8 @@ class Sample:
         What each image adds to it; without, only the part of the seeds is known.
     pooled : callable, optional
         The score of summed counts, (..., n) to (...).
+    seeds : sequence of S int
+        Which they are; without, they are nobody's partners.
 
     Raises
     ------
@@ -114,10 +122,15 @@ class Sample:
     """
 
     def __init__(
-        self, values: Sequence[float], counts: np.ndarray | None = None, pooled: Callable | None = None
+        self,
+        values: Sequence[float],
+        counts: np.ndarray | None = None,
+        pooled: Callable | None = None,
+        seeds: Sequence[int] = (),
     ) -> None:
         if not len(values):
             raise ValueError("values: found none, expected at least one")
+        self.values, self.seeds = np.asarray(values, dtype=float), list(seeds)
         self.number, self.mean = len(values), float(np.mean(values))
         self.on_other_images = np.zeros(1)  # (R,), less the mean
         differ = np.ptp(values) > ROUNDING * abs(self.mean)
@@ -141,7 +154,9 @@ def estimate(sample: Sample) -> Estimate:
 
 
 def gain(sample: Sample, other: Sample) -> Gain:
-    """Estimate by how much the mean of an arm is above that of another, whose seeds are not its partners.
+    """Estimate by how much the mean of an arm is above that of another.
+
+    The seeds of both are paired where there are at least 8, the same of both, and their scores surely go together.
 
     Examples
     --------
@@ -149,7 +164,21 @@ def gain(sample: Sample, other: Sample) -> Gain:
     '+2.0 (95 % interval -1.2 to +5.2, 3 seeds, p = 0.150)'
     """
     on_other_images = sample.on_other_images - other.on_other_images
-    return _combined(Gain, sample.mean - other.mean, on_other_images, [sample, other])
+    correlation = _correlation(sample, other)
+    arms = [Sample(sample.values - other.values)] if correlation else [sample, other]
+    combined = _combined(Gain, sample.mean - other.mean, on_other_images, arms)
+    return replace(combined, correlation=correlation)
+
+
+def _correlation(sample: Sample, other: Sample) -> float | None:
+    """Return Pearson's correlation of the scores of the same seeds, None where it is not surely above 0."""
+    from scipy import stats
+
+    enough = sample.number >= LEAST_PAIRS and sample.seeds and sample.seeds == other.seeds
+    if not enough or not (np.ptp(sample.values) and np.ptp(other.values)):
+        return None
+    found = stats.pearsonr(sample.values, other.values, alternative="greater")
+    return float(found.statistic) if found.pvalue < SURE else None
 
 
 def _combined(kind: type, mean: float, on_other_images: np.ndarray, arms: Sequence[Sample]) -> Estimate:

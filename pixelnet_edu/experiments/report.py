@@ -74,7 +74,12 @@ def scores_table(records: Sequence[Record]) -> Table:
     rows, lines = table_of(records), []
     counted = all(row.macs for row in rows)
     for row in rows:
-        about = [row.batch, f"{row.steps:,}", *[f"{row.macs / 1e12:,.0f}"] * counted, str(row.cells[0].here.number)]
+        about = [
+            row.batch,
+            f"{row.steps:,}",
+            *[f"{float(f'{row.macs / 1e12:.2g}'):,g}"] * counted,
+            str(row.cells[0].here.number),
+        ]
         lines.append([row.arm, *about, *[str(cell.here) for cell in row.cells]])
         paper = ["" if c.paper is None else f"{c.paper:.1f}" + f" ({c.read})" * bool(c.read) for c in row.cells]
         lines += [["  paper", *[""] * len(about), *paper]] if any(paper) else []
@@ -100,7 +105,8 @@ def report_of(records: Sequence[Record]) -> Report:
     claims = [claim for claim in asked.claims if {claim.arm, claim.other} <= known] or asked.claims[:1]
     of_margin = (
         f"The margin is {margin_of(records):.1f}. By Holm's rule intervals are the wider the more there are: "
-        "those of the claims below together, and those of the other arms of a table."
+        "those of the claims below together, and those of the other arms of a table. Seeds are compared in pairs where "
+        "at least 8 show that pairs go together."
     )
     verdicts = [verdict_of(records, claim) for claim in claims]
     source = [SOURCE] * any(cell.paper is not None for row in rows for cell in row.cells)

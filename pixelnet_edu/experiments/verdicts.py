@@ -177,11 +177,11 @@ def unit_of(records: Sequence[Record]) -> str:
 
 def _sample(records: Sequence[Record], arm: str) -> Sample:
     """Gather an arm's scores, and what each test image adds to them where all records hold it."""
-    found, task = [record for record in records if record.arm == arm], task_of(records)
+    found, task = sorted((r for r in records if r.arm == arm), key=lambda r: r.seed), task_of(records)
     if not found:
         raise ValueError(f"arm: found no record of {arm!r}, expected at least one")
     counts = [record.image_counts() for record in found]
     factor = task.scores[task.score].factor
     whole = all(len(one) for one in counts)
-    of_images = (np.stack(counts), lambda sums: factor * task.pooled(sums)) if whole else ()
-    return Sample([value_of(record, task.score) for record in found], *of_images)
+    of_images = (np.stack(counts), lambda sums: factor * task.pooled(sums)) if whole else (None, None)
+    return Sample([value_of(record, task.score) for record in found], *of_images, [record.seed for record in found])

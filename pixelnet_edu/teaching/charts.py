@@ -180,8 +180,11 @@ def rate_curves(
         points = [(rate, score) for rate, score in by_rate.items() if np.isfinite(score)]
         axes.plot(*zip(*points, strict=True), "o-", color=color, markersize=4, label=name)
         axes.plot(*better(points, key=lambda point: point[1]), "o", color=color, markersize=9, label="")
+    rates = sorted({rate for by_rate in scores.values() for rate in by_rate})
     axes.set(xscale="log", xlabel="learning rate", ylabel=ylabel)
-    axes.legend()
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates], minor=False)
+    axes.minorticks_off()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0)
     return axes
 
 

@@ -66,6 +66,25 @@ def test_gain_is_welchs_and_pairs_are_students():
         paired_gain([1, 2], [1])
 
 
+def test_seeds_are_paired_only_where_enough_of_them_go_together():
+    random = np.random.default_rng(0)
+    luck, seeds = random.normal(0, 3, 10), list(range(10))
+    one, other = (50 + luck + random.normal(0, 0.3, 10) for _ in range(2))
+    found, scipys = gain(Sample(one, seeds=seeds), Sample(other, seeds=seeds)), stats.ttest_rel(one, other)
+    assert found.p == pytest.approx(scipys.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(scipys.confidence_interval()))
+    assert f"10 seeds in pairs, correlation {stats.pearsonr(one, other).statistic:.2f}" in str(found)
+    apart = [
+        (Sample(one), Sample(other)),  # of unknown seeds
+        (Sample(one, seeds=seeds), Sample(other, seeds=seeds[::-1])),
+        (Sample(one[:7], seeds=seeds[:7]), Sample(other[:7], seeds=seeds[:7])),  # too few
+        (Sample(one, seeds=seeds), Sample(random.normal(50, 3, 10), seeds=seeds)),  # that share nothing
+    ]
+    for ours, theirs in apart:
+        found, scipys = gain(ours, theirs), stats.ttest_ind(ours.values, theirs.values, equal_var=False)
+        assert (found.correlation, found.p) == (None, pytest.approx(scipys.pvalue))
+
+
 def made_up_counts(seed, shift=0.0, seeds=6, images=25):
     """Return counts (S, M, 6) of two classes: some images are hard for all seeds, some seeds are worse."""
     random = np.random.default_rng(seed)

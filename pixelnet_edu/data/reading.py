@@ -8,7 +8,9 @@ Shapes: H x W pixels, K classes.
 
 import json
 import os
+import re
 import shutil
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -136,6 +138,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # leaves a file
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, seconds: float = 0) -> None:
+    """Remove what `write_whole` left in a folder when its process was killed, unless it is newer than that."""
+    for path in folder.glob(".*-*"):
+        if re.match(r"\.[0-9a-f]{12}-", path.name) and time.time() - path.stat().st_mtime >= seconds:
+            shutil.rmtree(path, ignore_errors=True)  # leaves a file
+            path.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:

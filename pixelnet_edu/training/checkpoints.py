@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from pixelnet_edu.checks import check_whole, unexpected
-from pixelnet_edu.data.reading import explain_full_disk, read_json, write_whole
+from pixelnet_edu.data.reading import explain_full_disk, read_json, remove_leftovers, write_whole
 from pixelnet_edu.training.config import TrainingConfig
 
 LOG_COLUMNS = ("step", "loss", "learning_rate", "score", "seconds")
@@ -58,6 +58,8 @@ class Journal:
         self.folder, self.writes, self.config = folder, writes, config
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
         self.log: list[dict] = []
+        if writes and folder is not None:
+            remove_leftovers(folder)
 
     def write(self, row: dict) -> None:
         """Append a row to the log, in memory and as CSV on disk, whole or not at all."""

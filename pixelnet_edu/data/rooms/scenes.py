@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from pixelnet_edu.checks import check_whole, unexpected
-from pixelnet_edu.data.reading import check_room, write_whole
+from pixelnet_edu.data.reading import check_room, remove_leftovers, write_whole
 from pixelnet_edu.data.rooms.layouts import CLASSES, RoomLayout, random_layout
 from pixelnet_edu.data.rooms.render import render
 
@@ -152,6 +152,7 @@ class RoomScenes(Dataset):
         except OSError as error:
             raise unexpected("cache_dir", str(self.cache_dir), f"a folder ({error.strerror})", "name another") from None
         if self._read_cache() is None:
+            remove_leftovers(self.cache_path.parent, seconds=3600)
             check_room(self.cache_path, self.num_scenes * record_dtype(self.size).itemsize)
             write_whole(self.cache_path, self._write_records)
         return self._read_cache()

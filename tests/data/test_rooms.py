@@ -1,5 +1,6 @@
 import pickle
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -312,6 +313,25 @@ def test_bad_arguments_are_named(arguments, error, words):
     with pytest.raises(error, match=rf"^{words}$") as caught:
         RoomScenes(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_a_cache_damaged_in_its_middle_gives_the_same_scenes(tmp_path):
+    scenes = RoomScenes(16, num_scenes=4, cache_dir=tmp_path)
+    expected, path = [scenes[k] for k in range(4)], scenes.cache_path
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 - 500 : len(content) // 2 + 500] = bytes(1000)
+    path.write_bytes(content)
+    damaged = RoomScenes(16, num_scenes=4, cache_dir=tmp_path)
+    for found, wanted in zip(damaged.__getitems__(range(4)), expected, strict=True):
+        assert_equal_samples(found, wanted)
+
+
+def test_a_cache_that_the_disk_has_no_room_for_is_one_line(tmp_path, monkeypatch):
+    """Written through a map of the file, it would end the process."""
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5 << 20))
+    with pytest.raises(ValueError, match=r"rooms-v.*npy: found room for 5 MB, expected 23[0-9] MB; make room"):
+        RoomScenes(96, num_scenes=2000, cache_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cache_dir_that_is_a_file_is_named(tmp_path):

@@ -6,8 +6,10 @@ import statistics
 import pytest
 
 from pixelnet_edu.experiments import recorded_runs
+from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.records import VARIABLE
-from pixelnet_edu.experiments.verdicts import difference_of, found_one_class, interval_of
+from pixelnet_edu.experiments.tuning import best_rates
+from pixelnet_edu.experiments.verdicts import HOLDS, difference_of, found_one_class, interval_of, judge
 
 
 @pytest.fixture(autouse=True)
@@ -42,19 +44,26 @@ def test_equal_failures_on_the_small_voc():
 
 
 def test_diversity_table():
-    records = recorded_runs("table4", "segmentation", "rooms")
-    names = ["1x10000", "2x5000", "5x2000", "10x1000"]
-    for fewer, more in itertools.pairwise(names):
-        assert difference_of(records, more, fewer).low > 0  # every step to more images gains
-    for name in names:
-        assert difference_of(records, name, f"{name}-patch").low > 0
-    one, four_times = (interval_of(records, arm).mean for arm in ("1x10000", "1x40000"))
-    assert abs(one - four_times) < 3  # end close together
-    assert one > interval_of(records, "10x1000-patch").mean
-    assert interval_of(records, "10x1000-patch").high > interval_of(records, "1x10000").low  # but the intervals overlap
-    assert any(found_one_class(record) for record in records if record.arm.endswith("-patch"))
-    assert not any(found_one_class(record) for record in records if not record.arm.endswith("-patch"))
-    assert four_times > interval_of(records, "5x2000").mean / 3  # the paper's gap is larger
+    records = recorded_runs("table4", "segmentation", "voc", "photographs")
+    held = {claim.other: judge(records, claim).word for claim in experiment("table4").claims}
+    wins_by_far = ("1x40000", "1x40000-4", "1x40000-products", "1x40000-paper-products", "5x2000-patch")
+    assert [held[other] for other in wins_by_far] == [HOLDS] * 5
+    for other in ("1x40000-images", "1x2000-images"):  # next to nothing is left, whatever number of pixels
+        assert abs(difference_of(records, "5x2000", other).mean) < 1.5
+    mean = {arm: interval_of(records, arm).mean for arm in {record.arm for record in records}}
+    assert abs(mean["5x2000-4"] - mean["5x2000-2"]) < 1 < mean["5x2000-2"] - mean["5x2000"]  # its plateau
+    assert mean["1x40000"] + 2 < mean["1x40000-2"] + 1 < mean["1x40000-4"]  # still gains
+    assert mean["5x2000"] - mean["1x40000"] > mean["5x2000-4"] - mean["1x40000-4"]  # the gap shrinks
+    assert mean["1x2000"] < mean["2x2000"] < mean["5x2000"] < mean["10x2000"]  # more images a step help
+    assert abs(mean["1x40000"] - mean["1x2000"]) < 1  # twenty times as many leave one image where it was
+    assert mean["1x10000-patch"] < mean["1x10000"]
+    assert mean["1x40000"] > mean["5x2000"] / 3  # the paper's gap is larger
+
+
+def test_diversity_table_on_rates():
+    best = best_rates(recorded_runs("table4", "segmentation", "voc", "photographs-tuning"))
+    assert 2.9 < best["5x2000"] / best["1x40000-images"] < 3.1  # with a third of the rate
+    assert best["5x2000"] == 0.09  # in the exercise
 
 
 def test_nonlinear_predictors():

@@ -1,6 +1,7 @@
 """Ctrl-C: a training ends after the step that it is at, whose checkpoint it writes; everything else ends at once."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +13,19 @@ _state = {"asked": False, "trainings": 0}
 def listen() -> None:
     """Let Ctrl-C do that in this process; a command calls it, and each process that it starts."""
     signal.signal(signal.SIGINT, _interrupt)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Start processes meanwhile that Ctrl-C does not reach, also while they import: this one ends them."""
+    if threading.current_thread() is not threading.main_thread():  # the only one that may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def asked() -> bool:

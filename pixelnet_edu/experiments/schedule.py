@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.experiments.plan import Run, is_finished, unfinished
 from pixelnet_edu.experiments.runner import fit_recipe, on_threads, perform, step_macs
-from pixelnet_edu.stopping import listen
+from pixelnet_edu.stopping import listen, unheard
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.recipes import build_data, build_model, build_task
 from pixelnet_edu.training.runs import keep_freed_memory
@@ -91,7 +91,8 @@ def _side_by_side(
         with ProcessPoolExecutor(jobs, context, _join, (spent,)) as pool:
             while busy or (left and time.monotonic() < deadline):
                 while left and len(busy) < jobs and time.monotonic() < deadline:
-                    busy.add(pool.submit(_perform_counted, left[0], threads, prices[left.pop(0).arm]))
+                    with unheard():  # they listen themselves, once they can
+                        busy.add(pool.submit(_perform_counted, left[0], threads, prices[left.pop(0).arm]))
                 done, busy = wait(busy, timeout=1, return_when=FIRST_COMPLETED)
                 bar.update(spent.value - bar.n)
                 for future in done:

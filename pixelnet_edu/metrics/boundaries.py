@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from pixelnet_edu.metrics.matching import match, partners_within
 from pixelnet_edu.metrics.thinning import thin
+from pixelnet_edu.stopping import unheard
 
 
 class BoundaryCurve:
@@ -137,7 +138,7 @@ class BoundaryCurve:
         unfinished = [counts for counts in self._counts if isinstance(counts, Future) and not counts.done()]
         if len(unfinished) >= 2 * self.workers:
             wait(unfinished, return_when=FIRST_COMPLETED)
-        with _explained(self.workers):
+        with _explained(self.workers), unheard():
             return self._pool.submit(_count, *job)
 
 

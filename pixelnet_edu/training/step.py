@@ -38,7 +38,11 @@ def draw_points(
     """
     valid = task.valid(targets)  # (B, H, W)
     if not getattr(sampler, "wants_losses", False):
-        return sampler(valid if targets.is_floating_point() else targets, n, generator=generator)
+        sample = sampler(valid if targets.is_floating_point() else targets, n, generator=generator)
+        if not isinstance(sample, PixelSample):
+            found = f"a {type(sample).__name__} from {type(sampler).__name__}"
+            raise TypeError(f"sampler: found {found}, expected PixelSample(points, probabilities)")
+        return sample
     number = min(CANDIDATES * n, int(valid.flatten(1).sum(1).min()))
     candidates = UniformSampler()(valid, number, generator)
     sample = sampler(_losses_at(candidates.points, model, task, images, targets), n, generator)

@@ -1,11 +1,15 @@
 """What a hand may type wrongly: one line, status 2, nothing written."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import call
+
+from pixelnet_edu.experiments.records import SHIPPED
 
 TRAIN = ("train", "--task", "segmentation", "--data", "rooms")
 COMMANDS = {
@@ -124,6 +128,49 @@ def test_two_trainings_of_one_folder_are_one_and_a_refusal(tmp_path, camvid):
     assert sorted(process.returncode for process in both) == [0, 2]
     refusal = errors[[process.returncode for process in both].index(2)]
     assert "found another process at this run" in refusal or "found a run in it" in refusal
+
+
+def interrupted(seconds, *arguments):
+    """Start the command, press Ctrl-C after a time as a terminal does, in all of its processes; return what it says."""
+    command = [sys.executable, "-m", "pixelnet_edu.cli", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    return process.returncode, error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.4, 1.5, 4])
+@pytest.mark.parametrize("command", ["train", "reproduce", "bench", "evaluate", "report"])
+def test_ctrl_c_at_any_moment_is_one_line_and_130(tmp_path, camvid, data_root, command, seconds):
+    arguments = {
+        "train": [*TRAIN[:3], "--data", "camvid", "--root", camvid, "--out", tmp_path / "r"],
+        "reproduce": [
+            "reproduce",
+            "table1",
+            "--steps",
+            60,
+            "--jobs",
+            2,
+            "--seeds",
+            1,
+            "--records",
+            tmp_path / "records",
+        ],
+        "bench": ["bench", "--quick", "--out", tmp_path / "b.json"],
+        "evaluate": ["evaluate", "--task", "edges", "--reference", "people", "--root", data_root / "bsds500"],
+        "report": ["report", "table1", "--records", SHIPPED],
+    }[command]
+    status, error = interrupted(seconds, *arguments)
+    assert "Traceback" not in error
+    if status == -signal.SIGINT:  # before Python listens, or after it has ended
+        assert error == ""
+    elif status:  # else it was done before
+        assert status == 130
+        assert error.replace("\r", "\n").splitlines()[-1].startswith("pixelnet: stopped;")
 
 
 def test_our_own_fault_is_one_line_and_status_1(monkeypatch, capsys):

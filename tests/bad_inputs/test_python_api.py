@@ -183,6 +183,7 @@ CASES = {
     "fit, no target": lambda: train(samples=[{"image": IMAGE}] * 4),
     "fit, outputs": lambda: train(task=EdgeDetection(), samples=[{"image": IMAGE, "edges": LABELS}] * 4),
     "fit, resume nowhere": lambda: train(more={"resume": True}),
+    "fit, sampler of nothing": lambda: train(sampler=lambda *_, **__: None),
     "fit, diverges": lambda: train(learning_rate=1e18, steps=20),
     "fit, diverges, hard": lambda: train(sampler=HardPixelSampler(), learning_rate=1e18, steps=20),
     "fit, labels too high": lambda: train(samples=sample(labels=LABELS + 3)),

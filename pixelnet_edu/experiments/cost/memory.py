@@ -6,6 +6,7 @@ weights included, so subtract that of another operation. A process that lives on
 
 import multiprocessing
 import os
+import signal
 import statistics
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import torch
 
 from pixelnet_edu.experiments.cost.timing import seconds_of
 from pixelnet_edu.experiments.cost.workloads import PREDICTING, Setup, Workload, build
+from pixelnet_edu.stopping import unheard
 
 MOST_RUNS = 5
 
@@ -45,11 +47,19 @@ def in_fresh_process(function: Callable[[], object]) -> object:
     context = multiprocessing.get_context("forkserver" if fork else "spawn")
     context.set_forkserver_preload(["pixelnet_edu.experiments.cost.run"])  # imported once, not in every process
     threads = torch.get_num_threads()
-    with ProcessPoolExecutor(1, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_join, initargs=(threads,)) as pool:
         try:
-            return pool.submit(function).result()
+            with unheard():
+                measured = pool.submit(function)
+            return measured.result()
         except BrokenProcessPool as error:
             raise ChildProcessError("bench: the system ended a measuring process, likely short of memory") from error
+
+
+def _join(threads: int) -> None:
+    """Compute with so many threads, and leave Ctrl-C to the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
 
 
 def _measure(operation: Callable[[Setup], None], workload: Workload, seconds: float) -> dict:

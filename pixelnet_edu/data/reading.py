@@ -94,7 +94,7 @@ def open_image(path: str | Path) -> Image.Image:
     """Open and decode an image file of one of the formats of ``SUFFIXES``; one clear error for a broken one."""
     path = existing(Path(path), f"an image ({', '.join(SUFFIXES)})", "file")
     try:
-        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        with warnings.catch_warnings(action="ignore"):  # of large pictures, and of odd metadata
             image = Image.open(path, formats=FORMATS)  # and no other: some would start an interpreter
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

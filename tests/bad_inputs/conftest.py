@@ -1,13 +1,11 @@
 """A finished run of three steps on made-up photographs, and the command in this process."""
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
+from calling import call
 from PIL import Image
-
-from pixelnet_edu import cli
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +19,6 @@ def camvid(tmp_path_factory):
                 (root / folder).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{k}.png")
     return root
-
-
-def call(*arguments):
-    """Run the command in this process; return its exit status."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["pixelnet", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            return stop.code or 0
-    return 0
 
 
 @pytest.fixture(scope="session")

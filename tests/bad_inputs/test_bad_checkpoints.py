@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 import torch
-from conftest import call
+from calling import call
 from safetensors.torch import load_file, save_file
 
 from pixelnet_edu.training.checkpoints import MODEL, MOMENTUM, STATE

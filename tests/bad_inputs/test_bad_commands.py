@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from conftest import call
+from calling import call
 
 from pixelnet_edu.experiments.records import SHIPPED
 

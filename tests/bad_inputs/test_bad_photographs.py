@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from conftest import call
+from calling import call
 from PIL import ExifTags, Image
 
 from pixelnet_edu.data.reading import open_image, read_photo, read_pixels, write_picture

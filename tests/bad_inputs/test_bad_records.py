@@ -5,7 +5,7 @@ import pickle
 import shutil
 
 import pytest
-from conftest import call
+from calling import call
 from test_bad_checkpoints import HOSTILE
 
 from pixelnet_edu.experiments.records import SHIPPED, _checksum, read_record, read_records

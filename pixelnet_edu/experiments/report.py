@@ -105,8 +105,7 @@ def report_of(records: Sequence[Record]) -> Report:
     claims = [claim for claim in asked.claims if {claim.arm, claim.other} <= known] or asked.claims[:1]
     of_margin = (
         f"The margin is {margin_of(records):.1f}. By Holm's rule intervals are the wider the more there are: "
-        "those of the claims below together, and those of the other arms of a table. Seeds are compared in pairs where "
-        "at least 8 show that pairs go together."
+        "those of the claims below together, and those of the other arms of a table."
     )
     verdicts = [verdict_of(records, claim) for claim in claims]
     source = [SOURCE] * any(cell.paper is not None for row in rows for cell in row.cells)

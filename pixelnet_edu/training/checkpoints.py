@@ -113,6 +113,8 @@ class Journal:
         ValueError
             If every one is damaged, of another architecture or configuration, or of an earlier version.
         """
+        if self.folder is None:
+            raise ValueError("resume: found no folder, expected the one of the run that is continued; pass folder=")
         return newest_whole(self.folder, self._restore)
 
     def _restore(self, path: Path) -> tuple[int, int, list[float]]:
@@ -153,8 +155,8 @@ class Journal:
 
 def checkpoints(folder: Path) -> list[Path]:
     """List the checkpoints of a run folder, the newest first; other names are left alone."""
-    named = {path: re.fullmatch(r"checkpoint-(\d{7,18})", path.name) for path in folder.glob("checkpoint-*")}
-    return sorted((path for path, match in named.items() if match), key=lambda path: -int(named[path][1]))
+    found = [path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{7,18}", path.name)]
+    return sorted(found, key=lambda path: -int(path.name.partition("-")[2]))
 
 
 def newest_whole(folder: Path, read: Callable[[Path], T]) -> T:

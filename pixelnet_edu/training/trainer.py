@@ -87,8 +87,6 @@ def fit(
         raise ValueError(
             f"task: found {found}, expected {task.num_outputs}; build the head with the task's num_outputs"
         )
-    if resume and folder is None:
-        raise ValueError("resume: found no folder, expected the one whose newest checkpoint is continued; pass folder=")
     trainer = _Trainer(model, task, sampler, config, validation, folder and Path(folder), on_step)
     if resume:
         trainer.resume()

@@ -13,7 +13,7 @@ from pixelnet_edu.experiments.records import SHIPPED
 
 TRAIN = ("train", "--task", "segmentation", "--data", "rooms")
 COMMANDS = {
-    "unknown command": ("trian",),
+    "unknown command": ("training",),
     "unknown option": (*TRAIN, "--sped", "3"),
     "unknown task": ("train", "--task", "colours", "--data", "rooms"),
     "unknown data": ("train", "--task", "segmentation", "--data", "imagenet"),

@@ -9,7 +9,7 @@ from pixelnet_edu.experiments import recorded_runs
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.records import VARIABLE
 from pixelnet_edu.experiments.tuning import best_rates
-from pixelnet_edu.experiments.verdicts import HOLDS, difference_of, found_one_class, interval_of, judge
+from pixelnet_edu.experiments.verdicts import AS_GOOD, HOLDS, difference_of, found_one_class, interval_of, judge
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,24 @@ def test_sampling_table():
     spatial, hard = (difference_of(records, arm, "uniform-4") for arm in ("spatial", "hard"))
     assert spatial.low < 0 < spatial.high  # can't be told from uniform
     assert hard.mean < 0  # doesn't help
-    assert seconds(records, "uniform-0.25") > 0.9 * seconds(records, "uniform-1")  # no time left to win
+
+
+def test_sampling_table_on_photographs():
+    records = recorded_runs("table1", "segmentation", "voc", "photographs")
+    held = {(claim.arm, claim.other): judge(records, claim) for claim in experiment("table1").claims}
+    assert [found.word for found in held.values()] == [AS_GOOD] * 2
+    own = held["uniform-4", "all-pixels"].gained
+    assert own.number >= 10
+    assert own.correlation > 0.9  # which go together in pairs
+    for arm in {record.arm for record in records} - {"all-pixels"}:
+        if not arm.endswith(("-2", "-4")) or arm == "uniform-4":
+            gained = difference_of(records, arm, "all-pixels")
+            assert gained.low < 0 < gained.high  # no sample can be told from all pixels
+    few = next(record for record in records if record.arm == "uniform-0.25").recipe
+    assert few["training"]["points_per_image"] == 51
+    assert few["size"][0] * few["size"][1] == 20_480
+    products = {record.arm: record.made["step_macs"] for record in records}
+    assert products["uniform-1"] - products["uniform-0.25"] < 0.02 * products["all-pixels"]  # little left to save
 
 
 def test_equal_failures_on_the_small_voc():

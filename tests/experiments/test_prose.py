@@ -51,6 +51,7 @@ def test_sampling_table_on_photographs():
     assert few["training"]["points_per_image"] == 51
     assert few["size"][0] * few["size"][1] == 20_480
     products = {record.arm: record.made["step_macs"] for record in records}
+    assert 0.08 < products["uniform-4"] / products["all-pixels"] < 0.12  # a tenth
     assert products["uniform-1"] - products["uniform-0.25"] < 0.02 * products["all-pixels"]  # little left to save
 
 

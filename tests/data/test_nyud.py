@@ -287,6 +287,12 @@ def test_damaged_official_files(mat):
         NYUDepthV2(mat)
 
 
+def test_a_frame_of_both_splits_is_refused(mat):
+    savemat(mat / SPLITS, {"trainNdxs": np.array([[1], [2]]), "testNdxs": np.array([[2], [3]])})
+    with pytest.raises(ValueError, match=r"splits\.mat: found frame 2 twice, expected each frame once, in one split"):
+        NYUDepthV2(mat, "train")
+
+
 def test_without_h5py(official, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r"found no package h5py.*pip install pooch h5py"):

@@ -4,10 +4,12 @@ import itertools
 import statistics
 
 import pytest
+from scipy import stats
 
 from pixelnet_edu.experiments import recorded_runs
 from pixelnet_edu.experiments.arms import experiment
 from pixelnet_edu.experiments.records import VARIABLE
+from pixelnet_edu.experiments.studies.noise import foretell, recorded_noise, scales_of
 from pixelnet_edu.experiments.tuning import best_rates
 from pixelnet_edu.experiments.verdicts import AS_GOOD, HOLDS, difference_of, found_one_class, interval_of, judge
 
@@ -126,3 +128,32 @@ def test_errata_on_pairs_of_one_seed():
         assert abs(statistics.mean(alike)) < 0.2  # on average next to none
         if name == "table1":
             assert statistics.correlation(scores["uniform-4"], scores["all-pixels"]) > 0.8  # but these two
+
+
+def foretold_well(record, measured, best):
+    """Return the shares of rates foretold within a factor of 2 and of 3, and the rank correlation of the scores."""
+    found = foretell(record)
+    arms = [arm for arm in found if arm != record["reference"]]
+    ratios = [max(found[arm][0] / best[arm], best[arm] / found[arm][0]) for arm in arms]
+    ranks = stats.spearmanr([found[arm][1] for arm in arms], [measured[arm] for arm in arms]).statistic
+    return *(sum(ratio < factor + 0.01 for ratio in ratios) / len(arms) for factor in (2, 3)), ranks
+
+
+def test_what_a_pixel_is_worth():
+    """The noise foretells; a model that ignores it does not."""
+    record = recorded_noise("segmentation-voc-photographs")
+    records, sought = (recorded_runs("table4", "segmentation", "voc", f"photographs{of}") for of in ("", "-tuning"))
+    measured = {arm: interval_of(records, arm).mean for arm in {record.arm for record in records}}
+    best, arms = best_rates(sought), list(record["noise"])
+    two, three, ranks = foretold_well(record, measured, best)
+    assert two > 0.75  # most within two
+    assert three > 0.94  # all but one within three
+    assert ranks > 0.5
+    ignorant = record | {"noise": {arm: [{"variance": 1.0, "signal": 1.0}] for arm in arms}}
+    two, _, ranks = foretold_well(ignorant, measured, best)
+    assert two < 0.5
+    assert ranks < 0.2
+    scales = scales_of(record)
+    assert scales["1x40000"] == pytest.approx(scales["1x2000"], rel=0.1)  # as noisy
+    assert 2.5 < scales["1x10000-patch"] / scales["1x10000"] < 3.5  # three times as noisy
+    assert 2.5 < best["1x10000"] / best["1x10000-patch"] < 3.5  # and wants a third of the rate

@@ -27,9 +27,7 @@ def _run(arguments: list[str]) -> int | None:
     """Run a command and return its exit status."""
     from pixelnet_edu import commands
     from pixelnet_edu.training.config import processes
-    from pixelnet_edu.training.runs import keep_freed_memory
 
-    keep_freed_memory()
     warnings.showwarning = _warn
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal without the sign for a degree shows a question mark

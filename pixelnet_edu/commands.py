@@ -117,6 +117,7 @@ def _continued(out: Path, given: dict, training: dict, root: Path | None) -> tup
 
 def _train(out: Path, recipe: Recipe, root: Path | None, resume: bool) -> None:
     """Train, score, and leave it all in the run folder."""
+    runs.keep_freed_memory()
     with processes().main_process_first():  # rooms are rendered once
         training, test = (recipes.build_data(recipe, root, split) for split in ("train", "test"))
     validation = recipes.build_validation(recipe, root)
@@ -236,6 +237,7 @@ def bench(
     if root and not camvid:
         raise ValueError("root: found without --camvid, the run folder whose photographs it holds; say both")
     check_writable(out)
+    runs.keep_freed_memory()
     unfinished = out.with_name(f"{out.stem}.part.json")
     record = run_bench(partial(runs.write_json, unfinished), quick, camvid, root)
     print(table(record["rows"]))

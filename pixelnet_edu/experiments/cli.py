@@ -19,7 +19,7 @@ from pixelnet_edu.experiments.tuning import FIRST_SEED, at_rates, rates_text, tu
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import recipes
 from pixelnet_edu.training.config import processes
-from pixelnet_edu.training.runs import write_json
+from pixelnet_edu.training.runs import keep_freed_memory, write_json
 
 RECORDS = Path("runs/experiments")
 MOST_SEEDS = 1000  # more are a slip of the hand
@@ -101,6 +101,7 @@ def reproduce(
     runs = plan_runs(chosen, base, at_rates(trained, known) if tune else tuned(trained, known), numbers, records, root)
     if dry_run:
         return print(forecast(runs, jobs))
+    keep_freed_memory()
     left = execute(runs, jobs, time_limit)
     print(f"{len(runs) - len(left)} of {len(runs)} records in {runs[0].folder}; `pixelnet report {name}` shows them")
     if left:
@@ -166,6 +167,7 @@ def study(
     """
     if root is None and data != "rooms":
         raise ValueError(f"root: missing, expected the folder of {data}; give --root")
+    keep_freed_memory()
     record = STUDIES[name].make_record(data, root, *([task] if name == "noise" else []))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, record)

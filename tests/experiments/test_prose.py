@@ -68,8 +68,13 @@ def test_diversity_table():
     held = {claim.other: judge(records, claim).word for claim in experiment("table4").claims}
     wins_by_far = ("1x40000", "1x40000-4", "1x40000-products", "1x40000-paper-products", "5x2000-patch")
     assert [held[other] for other in wins_by_far] == [HOLDS] * 5
-    for other in ("1x40000-images", "1x2000-images"):  # next to nothing is left, whatever number of pixels
-        assert abs(difference_of(records, "5x2000", other).mean) < 1.5
+    lead = {other: difference_of(records, "5x2000", other).mean for other in held}
+    assert 0 < lead["1x40000-images"] < lead["1x40000"] / 4  # a small lead is left, win by far
+    assert abs(lead["1x40000-images"] - lead["1x2000-images"]) < 0.5  # whether few or many pixels are read
+    assert [held[other] for other in ("1x40000-images", "1x2000-images")] == [HOLDS] * 2  # under every budget
+    longer = [difference_of(records, f"5x2000{times}", f"1x2000-images{times}").mean for times in ("", "-2", "-4")]
+    assert longer[0] < longer[1] - 2  # grows
+    assert abs(longer[1] - longer[2]) < 1  # and stays
     mean = {arm: interval_of(records, arm).mean for arm in {record.arm for record in records}}
     assert abs(mean["5x2000-4"] - mean["5x2000-2"]) < 1 < mean["5x2000-2"] - mean["5x2000"]  # its plateau
     assert mean["1x40000"] + 2 < mean["1x40000-2"] + 1 < mean["1x40000-4"]  # still gains

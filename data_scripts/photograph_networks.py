@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from pixelnet_edu.experiments.design import vary
 from pixelnet_edu.training import runs
-from pixelnet_edu.training.checkpoints import MODEL, newest_checkpoint
+from pixelnet_edu.training.checkpoints import MODEL, checkpoints
 from pixelnet_edu.training.evaluation import evaluate
 from pixelnet_edu.training.presets import preset
 from pixelnet_edu.training.recipes import Recipe, build_augment, build_data, build_model, build_sampler, build_task
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model, task = build_model(recipe), build_task(recipe)
         runs.create_folder(options.out, recipe, root=None)
         fit(model, task, training, build_sampler(recipe), recipe.training, build_augment(recipe), folder=options.out)
-        halve(newest_checkpoint(options.out))
+        halve(checkpoints(options.out)[0])
         _, _, model, task = runs.load_run(options.out)
         runs.write_json(options.out / "scores.json", evaluate(model, task, test, progress=True))
     print(f"wrote {options.out}")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("PIXELNET_DATA") or ROOT.parent / "shared" / "data").absolute()
 REQUIRED = os.environ.get("PIXELNET_REQUIRE_DATA") == "1"
 
+collect_ignore_glob = ["*conftest.py"]  # of examples in docstrings: several files have this name
 settings.register_profile("fuzz", max_examples=1_000_000, deadline=None)
 settings.register_profile("usual", deadline=None)  # machines here are of all kinds
 settings.load_profile("usual")

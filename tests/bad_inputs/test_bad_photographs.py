@@ -188,4 +188,4 @@ def test_a_large_photograph_is_predicted_in_bounded_memory(tmp_path, run):
     command = [sys.executable, "-c", MEASURE, "predict", run, tmp_path / "large.jpg"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert int(done.stdout.split("peak ")[1]) < 1300
+    assert int(done.stdout.split("peak ")[1]) < 1600

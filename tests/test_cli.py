@@ -12,41 +12,20 @@ import numpy as np
 import pytest
 import torch
 import typer
+from calling import call, make_camvid
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixelnet_edu import cli, commands
+from pixelnet_edu import commands
 from pixelnet_edu.data.catalog import CATALOG
 from pixelnet_edu.data.reading import GAP, read_photo, tile
 from pixelnet_edu.tasks import TASKS
 from pixelnet_edu.training import photo, presets, recipes
 
 
-def pixelnet(*arguments, monkeypatch):
-    """Run the command in this process; return its exit status."""
-    monkeypatch.setattr(sys, "argv", ["pixelnet", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
-
-
 @pytest.fixture
-def run(monkeypatch):
-    return lambda *arguments: pixelnet(*arguments, monkeypatch=monkeypatch)
-
-
-def make_camvid(root):
-    """Make a tree of CamVid's layout: the class of a pixel is its brightness."""
-    rng = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for k in range(5):
-            labels = np.kron(rng.integers(0, 11, (6, 8)), np.ones((8, 8))).astype(np.uint8)
-            for folder, array in ((split, np.repeat(labels[..., None] * 23, 3, 2)), (f"{split}annot", labels)):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-                Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{k}.png")
-    return root
+def run():
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +34,7 @@ def trained(tmp_path_factory):
     root = make_camvid(tmp_path_factory.mktemp("camvid"))
     out = tmp_path_factory.mktemp("runs") / "one"
     arguments = ["train", "--task", "segmentation", "--data", "camvid", "--root", root, "--out", out, "--steps", 3]
-    with pytest.MonkeyPatch.context() as patch:
-        assert pixelnet(*arguments, monkeypatch=patch) == 0
+    assert call(*arguments) == 0
     return out, root
 
 

@@ -2,23 +2,13 @@
 
 import shutil
 
-import numpy as np
 import pytest
-from calling import call
-from PIL import Image
+from calling import call, make_camvid
 
 
 @pytest.fixture(scope="session")
 def camvid(tmp_path_factory):
-    """Make a folder of CamVid's layout: the class of a pixel is its brightness."""
-    root, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(0)
-    for split in ("train", "test"):
-        for k in range(4):
-            labels = np.kron(rng.integers(0, 11, (6, 8)), np.ones((8, 8))).astype(np.uint8)
-            for folder, array in ((split, np.repeat(labels[..., None] * 23, 3, 2)), (f"{split}annot", labels)):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-                Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{k}.png")
-    return root
+    return make_camvid(tmp_path_factory.mktemp("camvid"))
 
 
 @pytest.fixture(scope="session")

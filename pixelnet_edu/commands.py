@@ -30,7 +30,6 @@ from pixelnet_edu.training.runs import provenance
 from pixelnet_edu.training.trainer import fit
 
 app = typer.Typer(
-    help="PixelNet: one network for the class, the surface normal or the boundary of every pixel.",
     epilog="Errors are one line; put --debug anywhere to see where they come from.",
     no_args_is_help=True,
     add_completion=False,
@@ -47,20 +46,16 @@ UsageError = typer.BadParameter.__base__  # click's, or the copy of it inside ne
 Abort = typer.Abort
 
 
-@app.callback(invoke_without_command=False)
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _tell_version(asked))
-    ] = False,
-) -> None:
-    """PixelNet: one network for the class, the surface normal or the boundary of every pixel."""
-
-
 def _tell_version(asked: bool) -> None:
     """Print the version and end."""
     if asked:
         print(f"pixelnet {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_tell_version)] = False) -> None:
+    """PixelNet: one network for the class, the surface normal or the boundary of every pixel."""
 
 
 @app.command()
@@ -89,14 +84,12 @@ def train(
     out = out or Path("runs") / f"{task}-{data}-{preset}"
     if out == Path():
         raise ValueError("out: found the folder that you are in, expected one of its own; name one")
-    recipe = presets.preset(task, data, preset, weights, steps, seed or 0, backbone)
     if resume:
         given = {"task": task, "data": data, "name": preset, "backbone": backbone, "weights": weights}
         recipe, root = _continued(out, given, {"steps": steps, "seed": seed}, root)
-    first = processes().is_main_process  # the one that writes
-    cure = "wait for it, or choose another --out"
-    with runs.alone(out.with_name(f".{out.name}.lock"), out, cure) if first else nullcontext():
-        _train(out, recipe, root, resume)
+    else:
+        recipe = presets.preset(task, data, preset, weights, steps, seed or 0, backbone)
+    _train(out, recipe, root, resume)
 
 
 def _continued(out: Path, given: dict, training: dict, root: Path | None) -> tuple[Recipe, Path | None]:
@@ -109,7 +102,7 @@ def _continued(out: Path, given: dict, training: dict, root: Path | None) -> tup
         for name, value in options.items():
             if value is not None and value != (has := getattr(of, name)):
                 found = f"{'preset' if name == 'name' else name}: found {value!r} for a run of {has!r} in {out}"
-                raise ValueError(f"{found}, expected the same; leave the option out, or begin another run")
+                raise ValueError(f"{found}, expected what it was begun with; say that, or begin another run")
     if root and root.resolve() != stored and processes().is_main_process:
         runs.write_config(out, recipe, root)
     return recipe, root or stored
@@ -124,12 +117,14 @@ def _train(out: Path, recipe: Recipe, root: Path | None, resume: bool) -> None:
     model, target = recipes.build_model(recipe), recipes.build_task(recipe)
     for dataset in (training, test):
         target_of(dataset[0], target)  # a task that the data cannot serve ends here, before anything is written
-    if not resume and processes().is_main_process:
-        runs.create_folder(out, recipe, root)
     sampler, augment = recipes.build_sampler(recipe), recipes.build_augment(recipe)
-    fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
-    if processes().is_main_process:
-        _report(out, model, target, test, suffix="")
+    first, cure = processes().is_main_process, "wait for it, or choose another --out"  # the first one writes
+    with runs.alone(out.with_name(f".{out.name}.lock"), out, cure) if first else nullcontext():
+        if first and not resume:
+            runs.create_folder(out, recipe, root)
+        fit(model, target, training, sampler, recipe.training, augment, validation, folder=out, resume=resume)
+        if first:
+            _report(out, model, target, test, suffix="")
 
 
 @app.command()

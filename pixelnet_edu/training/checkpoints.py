@@ -119,13 +119,13 @@ class Journal:
 
     def _restore(self, path: Path) -> tuple[int, int, list[float]]:
         """Restore a checkpoint; ValueError, before anything is changed but the weights, if it is not whole."""
-        load_weights(self.model, path / MODEL)
         state = _read_state(path)
         begun = state["config"] if isinstance(state["config"], dict) else {}
         for name, value in asdict(self.config).items():
             if name != "steps" and begun.get(name) != value:
                 found, cure = f"{name} {begun.get(name)!r}", "a run goes on as it began, or begins anew"
                 raise unexpected(path / STATE, found, f"{value!r} as in its configuration", cure)
+        load_weights(self.model, path / MODEL)  # says best that the architecture is another
         try:
             check_whole("step", state["step"], 0, self.config.steps)
             check_whole("seed", state["seed"], 0)

@@ -158,6 +158,11 @@ def test_what_a_pixel_is_worth():
     two, _, ranks = foretold_well(ignorant, measured, best)
     assert two < 0.5
     assert ranks < 0.2
+    found = {arm: score for arm, (_, score) in foretell(record).items()}
+    assert found["1x40000-2"] > 0.9 * found["5x2000"]  # nearly the score of five images after half the steps
+    assert measured["1x40000-2"] < 0.75 * measured["5x2000"]  # far less is found
+    curve = list(record["curve"].values())
+    assert curve != sorted(curve)  # doesn't even rise with every length
     scales = scales_of(record)
     assert scales["1x40000"] == pytest.approx(scales["1x2000"], rel=0.1)  # as noisy
     assert 2.5 < scales["1x10000-patch"] / scales["1x10000"] < 3.5  # three times as noisy

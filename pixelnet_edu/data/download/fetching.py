@@ -174,14 +174,14 @@ def _receive_rest(address: str, part: Path, progress: bool) -> bool:
         name = Path(address).name
         bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name, disable=not progress)
         with bar, open(part, "ab" if start else "wb") as file:
-            end, patience = time.monotonic() + TIMEOUT, 0
+            end, arrived = time.monotonic() + TIMEOUT, 0
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 bar.update(file.write(chunk))
-                patience += len(chunk)
+                arrived += len(chunk)
                 if time.monotonic() > end:
-                    if patience < SLOWEST * TIMEOUT:
+                    if arrived < SLOWEST * TIMEOUT:
                         raise requests.Timeout
-                    end, patience = time.monotonic() + TIMEOUT, 0
+                    end, arrived = time.monotonic() + TIMEOUT, 0
     return total is None or part.stat().st_size == total
 
 

@@ -155,11 +155,10 @@ def test_ctrl_c_at_any_moment_is_one_line_and_130(tmp_path, camvid, data_root, c
     }[command]
     status, error = interrupted(seconds, tmp_path, *arguments)
     assert "Traceback" not in error
-    if status == -signal.SIGINT:  # before Python listens, or after it has ended
-        assert error == ""
-    elif status:  # else it was done before
-        assert status == 130
-        assert error.replace("\r", "\n").splitlines()[-1].startswith("pixelnet: stopped;")
+    if status:  # else it was done before
+        assert status in (130, -signal.SIGINT)  # a shell shows both as 130; Python chooses the second within `exec`
+        if status == 130 or error:  # else Python itself was not yet, or no longer, there
+            assert error.replace("\r", "\n").splitlines()[-1].startswith("pixelnet: stopped;")
 
 
 def test_our_own_fault_is_one_line_and_status_1(monkeypatch, capsys):

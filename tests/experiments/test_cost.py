@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_cli import make_camvid, pixelnet
+from calling import call, make_camvid
 
 from pixelnet_edu import MLPHead, PixelNet, SemanticSegmentation, SmallVGG
 from pixelnet_edu import segmentation_scores as score
@@ -198,7 +198,7 @@ def test_quick_bench_leaves_a_whole_record(camvid_run, tmp_path, monkeypatch, ca
     run, root = camvid_run
     out = tmp_path / "bench.json"
     arguments = ["bench", "--quick", "--out", out, "--camvid", run, "--root", root]
-    assert pixelnet(*arguments, monkeypatch=monkeypatch) == 0
+    assert call(*arguments) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
     record, text = json.loads(out.read_text()), out.read_text()
     assert record["quick"] is True
@@ -247,7 +247,7 @@ def test_bad_input_is_one_line_before_anything_is_measured(camvid_run, tmp_path,
         ("--out", tmp_path / "b.json", "--root", tmp_path): "root: found without --camvid",
     }
     for arguments, expected in cases.items():
-        assert pixelnet("bench", "--quick", *arguments, monkeypatch=monkeypatch) == 2, arguments
+        assert call("bench", "--quick", *arguments) == 2, arguments
         message = capsys.readouterr().err
         assert expected in message
         assert message.count("\n") == 1
@@ -269,7 +269,7 @@ def test_bench_that_is_cut_short_leaves_what_it_measured(tmp_path, monkeypatch, 
 
     monkeypatch.setattr("pixelnet_edu.commands.run_bench", cut_short)
     (tmp_path / "b.json").write_text("an older record")
-    assert pixelnet("bench", "--out", tmp_path / "b.json", monkeypatch=monkeypatch) != 0
+    assert call("bench", "--out", tmp_path / "b.json") != 0
     assert json.loads((tmp_path / "b.part.json").read_text()) == {"rows": [1, 2]}
     assert (tmp_path / "b.json").read_text() == "an older record"
 
@@ -290,7 +290,7 @@ def test_disk_that_is_full_is_told_before(tmp_path, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pixelnet_edu.experiments.cost.run.tempfile.TemporaryFile", full)
-    assert pixelnet("bench", "--quick", "--out", tmp_path / "b.json", monkeypatch=monkeypatch) == 2
+    assert call("bench", "--quick", "--out", tmp_path / "b.json") == 2
     assert "b.json cannot be written (No space left on device)" in capsys.readouterr().err
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from calling import call
 from PIL import Image
-from test_cli import pixelnet
 
 from pixelnet_edu.experiments.studies.leak import (
     FRAMES_PER_SECOND,
@@ -102,7 +102,7 @@ def test_unrelated_frames_leak_nothing():
 def test_command_writes_the_record_and_errors_are_one_line(video, tmp_path, monkeypatch, capsys):
     out = tmp_path / "new" / "leak.json"
     study = ["study", "leak", "--out", out, "--root"]
-    assert pixelnet(*study, video, monkeypatch=monkeypatch) == 0
+    assert call(*study, video) == 0
     printed = capsys.readouterr().out
     assert "mIoU of copies: official split" in printed
     assert f"wrote {out}" in printed
@@ -114,7 +114,7 @@ def test_command_writes_the_record_and_errors_are_one_line(video, tmp_path, monk
         ([tmp_path / "none"], "train: no such folder; expected CamVid"),
         ([video, "--data", "voc"], "data: found 'voc', expected camvid"),
     ):
-        assert pixelnet(*study, *arguments, monkeypatch=monkeypatch) == 2
+        assert call(*study, *arguments) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.startswith("pixelnet: ")

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 import trees
-from test_cli import pixelnet
+from calling import call
 
 from pixelnet_edu.experiments.studies.shapes import class_shapes, make_record, recorded_shapes
 
@@ -56,10 +56,10 @@ def test_command_writes_the_record_and_errors_are_one_line(tmp_path, monkeypatch
     trees.camvid(tmp_path)
     out = tmp_path / "new" / "shapes.json"
     study = ["study", "shapes", "--data", "camvid", "--out", out, "--root"]
-    assert pixelnet(*study, tmp_path / "CamVid", monkeypatch=monkeypatch) == 0
+    assert call(*study, tmp_path / "CamVid") == 0
     assert capsys.readouterr().out == f"3 train and 2 test label maps\nwrote {out}\n"
     assert json.loads(out.read_text())["train"]["images"] == 3
-    assert pixelnet(*study, tmp_path / "none", monkeypatch=monkeypatch) == 2
+    assert call(*study, tmp_path / "none") == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
